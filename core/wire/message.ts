@@ -1,0 +1,60 @@
+import * as v from 'valibot'
+import { unreachable } from '../base/assert.ts'
+import type { LogMessage } from './log.ts'
+import { logMessageSchemas } from './log.ts'
+import type { BindingReply, OrderingMessage } from './ordering.ts'
+import { orderingMessageSchemas } from './ordering.ts'
+import type { OutputMessage } from './output.ts'
+import { outputMessageSchemas } from './output.ts'
+import type { ReadMessage } from './read.ts'
+import { readMessageSchemas } from './read.ts'
+
+/** Everything replicas say to each other. */
+export type Message = OrderingMessage | LogMessage | OutputMessage | ReadMessage
+/** What may leave at once; a `BindingReply` waits for its record. */
+export type FreeMessage = Exclude<Message, BindingReply>
+
+export const messageSchema: v.GenericSchema<unknown, Message> = v.variant('kind', [
+  ...orderingMessageSchemas,
+  ...logMessageSchemas,
+  ...outputMessageSchemas,
+  ...readMessageSchemas,
+])
+
+/** Each channel is a stream of its own, so that bulk never stands before a heartbeat. */
+export const CHANNELS = ['ordering', 'output', 'transfer'] as const
+export type Channel = (typeof CHANNELS)[number]
+
+/** @returns the stream a message travels on. */
+export function channelOf(message: Message): Channel {
+  switch (message.kind) {
+    case 'pre-vote':
+    case 'pre-vote-reply':
+    case 'prepare':
+    case 'promise':
+    case 'refused':
+    case 'accept':
+    case 'accepted':
+    case 'heartbeat':
+    case 'heartbeat-reply':
+    case 'abdicated':
+    case 'pulse':
+    case 'busy':
+    case 'read-index-request':
+    case 'read-index':
+    case 'read-request':
+      return 'ordering'
+    case 'vote':
+    case 'vote-request':
+    case 'outputs-request':
+    case 'outputs':
+    case 'read-outputs':
+      return 'output'
+    case 'log-request':
+    case 'log-reply':
+    case 'forward':
+      return 'transfer'
+    default:
+      return unreachable(message)
+  }
+}
