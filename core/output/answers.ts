@@ -1,0 +1,59 @@
+import { encodeCanonical } from '../model/canonical.ts'
+import type { Digest } from '../model/digest.ts'
+import type { ReplicaId, Slot } from '../model/ids.ts'
+import { LIMITS } from '../model/limits.ts'
+import type { Output } from '../model/output.ts'
+import type { OutputMessage } from '../wire/output.ts'
+
+interface Answer {
+  readonly outputs: readonly Output[]
+  readonly digest: Digest
+  readonly bytes: number
+}
+
+interface AddressedOutput {
+  readonly to: ReplicaId
+  readonly message: OutputMessage
+}
+
+/** What this replica answered lately, kept (bounded in slots and bytes) for proxies that ask again. */
+export class Answers {
+  readonly #answers = new Map<Slot, Answer>()
+  #bytes = 0
+
+  keep(slot: Slot, answer: Answer): void {
+    this.#answers.set(slot, answer)
+    this.#bytes += answer.bytes
+    for (const [oldest, { bytes }] of this.#answers) {
+      const fits = this.#answers.size <= LIMITS.outputSlotsMax && this.#bytes <= LIMITS.outputBytesMax
+      // The newest stay whatever their size: their proxies may be about to ask.
+      if (fits || this.#answers.size <= LIMITS.outputSlotsMin) return
+      this.#answers.delete(oldest)
+      this.#bytes -= bytes
+    }
+  }
+
+  /** Votes asked for again; slots not executed yet will be voted on when they are. */
+  votes(to: ReplicaId, slots: readonly Slot[]): AddressedOutput[] {
+    return slots.flatMap((slot) => {
+      const answer = this.#answers.get(slot)
+      return answer === undefined ? [] : [{ to, message: { kind: 'vote', slot, digest: answer.digest } }]
+    })
+  }
+
+  /** The Outputs of a slot one by one from position `first`, as many as fit a part; the rest is asked for after them. */
+  outputs(to: ReplicaId, slot: Slot, first: number): AddressedOutput[] {
+    const answer = this.#answers.get(slot)
+    if (answer === undefined) return []
+    const outputs: Uint8Array[] = []
+    let bytes = 0
+    for (const output of answer.outputs.slice(first)) {
+      const encoded = encodeCanonical(output)
+      if (outputs.length > 0 && bytes + encoded.length > LIMITS.partBytesMax) break
+      outputs.push(encoded)
+      bytes += encoded.length
+    }
+    if (outputs.length === 0) return []
+    return [{ to, message: { kind: 'outputs', slot, count: answer.outputs.length, first, outputs } }]
+  }
+}

@@ -1,0 +1,257 @@
+import { decodeCanonical } from '../model/canonical.ts'
+import type { Ballot } from '../model/ballot.ts'
+import type { Configuration } from '../model/configuration.ts'
+import type { Digest, HashFunction } from '../model/digest.ts'
+import type { ReplicaId, Slot } from '../model/ids.ts'
+import type { Input } from '../model/input.ts'
+import { LIMITS } from '../model/limits.ts'
+import type { Output } from '../model/output.ts'
+import { outputFrom } from '../model/output.ts'
+import type { OutputMessage } from '../wire/output.ts'
+import { Tally } from './tally.ts'
+
+/** Unit: ms. Votes that did not come, and bodies, are asked for again. */
+const ASK_AGAIN_MS = 150
+/** How often votes are asked for that only complete the picture: nobody waits for them. */
+const ASKS_FOR_PICTURE_MAX = 4
+/** Votes that come before the slot was executed here. */
+const SLOTS_EARLY_MAX = 4096
+
+/** A slot this replica is the proxy of, under vote. */
+export interface SlotUnderVote {
+  readonly slot: Slot
+  readonly ballot: Ballot
+  readonly timeMs: number
+  readonly inputs: readonly Input[]
+  readonly tally: Tally
+  /** When this replica executed it, by its clock. */
+  readonly executedMs: number
+}
+
+interface Open extends SlotUnderVote {
+  /** Size of its Outputs, for the bound on what is kept. */
+  readonly bytes: number
+  /** Rises with every change of any slot: readers ask for what came after what they have. */
+  version: number
+  asks: number
+  askedMs: number
+  readonly parts: Map<ReplicaId, (Uint8Array | undefined)[]>
+}
+
+interface AddressedOutput {
+  readonly to: ReplicaId
+  readonly message: OutputMessage
+}
+
+interface VotesInit {
+  readonly self: ReplicaId
+  readonly configuration: Configuration
+  readonly hash: HashFunction
+}
+
+/** The proxy's side of the vote: gathers it, asks for what is missing, keeps the newest slots for the console. */
+export class Votes {
+  readonly #init: VotesInit
+  readonly #open = new Map<Slot, Open>()
+  readonly #early = new Map<Slot, Map<ReplicaId, { readonly digest: Digest; readonly atMs: number }>>()
+  /** Slots with a vote missing, or a digest without its Outputs. */
+  readonly #unsettled = new Set<Slot>()
+  /** Slots in which a digest differs that was not asked about yet. */
+  readonly #differing = new Set<Slot>()
+  #slotExecuted: Slot | 0 = 0
+  #bytes = 0
+  #version = 0
+
+  constructor(init: VotesInit) {
+    this.#init = init
+  }
+
+  /** Slots up to here were executed in an earlier life: votes on them come too late. */
+  recovered(slotExecuted: Slot): void {
+    this.#slotExecuted = slotExecuted
+  }
+
+  find(slot: Slot): SlotUnderVote | undefined {
+    return this.#open.get(slot)
+  }
+
+  /** This replica executed a slot; without Inputs of its own clients (`isProxy`) only early votes are dropped. */
+  executed(
+    executed: Omit<SlotUnderVote, 'tally' | 'executedMs'> & {
+      readonly outputs: readonly Output[]
+      readonly digest: Digest
+      readonly bytes: number
+    },
+    context: { readonly isProxy: boolean; readonly nowMs: number },
+  ): SlotUnderVote | undefined {
+    this.#slotExecuted = executed.slot
+    const early = this.#early.get(executed.slot)
+    this.#early.delete(executed.slot)
+    if (!context.isProxy) return undefined
+    const { configuration, hash, self } = this.#init
+    const tally = new Tally({ configuration, hash, count: executed.inputs.length })
+    tally.own(executed.digest, executed.outputs)
+    tally.vote(self, executed.digest, context.nowMs)
+    for (const [replica, { digest, atMs }] of early ?? []) tally.vote(replica, digest, atMs)
+    const { slot, ballot, timeMs, inputs, bytes } = executed
+    const open: Open = {
+      slot,
+      ballot,
+      timeMs,
+      inputs,
+      bytes,
+      tally,
+      executedMs: context.nowMs,
+      version: 0,
+      asks: 0,
+      askedMs: context.nowMs,
+      parts: new Map(),
+    }
+    this.#open.set(slot, open)
+    this.#bytes += bytes
+    this.#changed(open)
+    this.#trim()
+    return open
+  }
+
+  /** @returns the slot, when its tally changed. */
+  vote(
+    from: ReplicaId,
+    vote: { readonly slot: Slot; readonly digest: Digest },
+    nowMs: number,
+  ): SlotUnderVote | undefined {
+    const open = this.#open.get(vote.slot)
+    if (open !== undefined) {
+      open.tally.vote(from, vote.digest, nowMs)
+      return this.#changed(open)
+    }
+    if (vote.slot <= this.#slotExecuted || vote.slot > this.#slotExecuted + SLOTS_EARLY_MAX) return undefined
+    const early = this.#early.get(vote.slot) ?? new Map<ReplicaId, { digest: Digest; atMs: number }>()
+    this.#early.set(vote.slot, early)
+    if (!early.has(from)) early.set(from, { digest: vote.digest, atMs: nowMs })
+    return undefined
+  }
+
+  /** A part of the Outputs behind a digest. @returns the slot, when its tally changed. */
+  outputs(from: ReplicaId, message: Extract<OutputMessage, { kind: 'outputs' }>): SlotUnderVote | undefined {
+    const open = this.#open.get(message.slot)
+    const digest = open?.tally.digestOf(from)
+    if (open === undefined || digest === undefined || message.count !== open.inputs.length) return undefined
+    const parts = open.parts.get(from) ?? new Array<Uint8Array | undefined>(message.count).fill(undefined)
+    open.parts.set(from, parts)
+    const before = firstMissing(parts)
+    for (const [index, output] of message.outputs.entries()) {
+      if (message.first + index < message.count) parts[message.first + index] = output
+    }
+    const bodies = parts.filter((part) => part !== undefined)
+    if (bodies.length < message.count) {
+      // The next part is asked for when one came that was missing: not for every repetition.
+      if (firstMissing(parts) > before) this.#differing.add(message.slot)
+      return undefined
+    }
+    open.parts.delete(from)
+    const outputs = bodies.map(toOutput)
+    if (outputs.includes(undefined)) return undefined
+    if (
+      !open.tally.body(
+        digest,
+        outputs.filter((output) => output !== undefined),
+      )
+    )
+      return undefined
+    return this.#changed(open)
+  }
+
+  /** Votes that differ: their Outputs are asked for at once. */
+  askDiffering(nowMs: number): AddressedOutput[] {
+    const asks: AddressedOutput[] = []
+    for (const slot of this.#differing) {
+      const open = this.#open.get(slot)
+      if (open === undefined) continue
+      open.askedMs = nowMs
+      for (const to of open.tally.unopened())
+        asks.push({ to, message: { kind: 'outputs-request', slot, first: firstMissing(open.parts.get(to)) } })
+    }
+    this.#differing.clear()
+    return asks
+  }
+
+  /** What must be asked again of whom. `isAwaited`: a client still waits for this slot. */
+  askAgain(isAwaited: (slot: Slot) => boolean, nowMs: number): AddressedOutput[] {
+    const asks: AddressedOutput[] = []
+    const missing = new Map<ReplicaId, Slot[]>()
+    for (const slot of this.#unsettled) {
+      const open = this.#open.get(slot)
+      if (open === undefined || (open.asks >= ASKS_FOR_PICTURE_MAX && !isAwaited(slot))) {
+        this.#unsettled.delete(slot)
+        continue
+      }
+      if (nowMs - open.askedMs < ASK_AGAIN_MS) continue
+      open.asks += 1
+      open.askedMs = nowMs
+      for (const to of open.tally.unopened())
+        asks.push({ to, message: { kind: 'outputs-request', slot, first: firstMissing(open.parts.get(to)) } })
+      for (const to of open.tally.missing()) {
+        const slots = missing.get(to) ?? []
+        missing.set(to, slots)
+        if (slots.length < LIMITS.outputSlotsMax) slots.push(slot)
+      }
+    }
+    for (const [to, slots] of missing) asks.push({ to, message: { kind: 'vote-request', slots } })
+    return asks
+  }
+
+  /** The newest slots, newest first; only those before `slotBefore`, and changed after `version`. */
+  recent(query: { readonly slotBefore?: number; readonly versionAfter?: number; readonly limit: number }): {
+    readonly version: number
+    readonly slots: readonly SlotUnderVote[]
+    /** Slots that fit the query beyond its limit. */
+    readonly more: number
+  } {
+    const slots: SlotUnderVote[] = []
+    let more = 0
+    for (const open of [...this.#open.values()].toReversed()) {
+      if (query.slotBefore !== undefined && open.slot >= query.slotBefore) continue
+      if (query.versionAfter !== undefined && open.version <= query.versionAfter) continue
+      if (slots.length < query.limit) slots.push(open)
+      else more += 1
+    }
+    return { version: this.#version, slots, more }
+  }
+
+  #changed(open: Open): SlotUnderVote {
+    this.#version += 1
+    open.version = this.#version
+    const differs = open.tally.unopened().length > 0
+    if (differs && open.asks === 0) this.#differing.add(open.slot)
+    if (!differs && open.tally.missing().length === 0) this.#unsettled.delete(open.slot)
+    else this.#unsettled.add(open.slot)
+    return open
+  }
+
+  #trim(): void {
+    for (const [slot, { bytes }] of this.#open) {
+      const fits = this.#open.size <= LIMITS.outputSlotsMax && this.#bytes <= LIMITS.outputBytesMax
+      // The newest stay whatever their size: somebody waits for their Outputs.
+      if (fits || this.#open.size <= LIMITS.outputSlotsMin) return
+      this.#open.delete(slot)
+      this.#unsettled.delete(slot)
+      this.#bytes -= bytes
+    }
+  }
+}
+
+/** Where to go on asking. */
+function firstMissing(parts: readonly (Uint8Array | undefined)[] | undefined): number {
+  const index = parts?.indexOf(undefined) ?? 0
+  return Math.max(0, index)
+}
+
+/** @returns undefined for bytes that are no Output. */
+function toOutput(bytes: Uint8Array): Output | undefined {
+  try {
+    return outputFrom(decodeCanonical(bytes))
+  } catch {
+    return undefined
+  }
+}

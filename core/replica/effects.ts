@@ -1,0 +1,82 @@
+import type { Ballot } from '../model/ballot.ts'
+import type { Digest } from '../model/digest.ts'
+import type { ReplicaId, Slot } from '../model/ids.ts'
+import type { Input } from '../model/input.ts'
+import type { Output } from '../model/output.ts'
+import type { LogRecord } from '../model/record.ts'
+import type { FreeMessage } from '../wire/message.ts'
+import type { BindingReply } from '../wire/ordering.ts'
+import type { RequestNumber } from './events.ts'
+
+/**
+ * What a replica wants done, in order. The one rule: what stands in `persist.then` is sent only when `record`, and
+ * every record before it, is durable. A reply addressed to the replica itself comes back to it as a message event.
+ */
+export type Effect =
+  | { readonly kind: 'send'; readonly to: ReplicaId; readonly message: FreeMessage }
+  | { readonly kind: 'persist'; readonly record: LogRecord; readonly then: readonly Addressed[] }
+  | { readonly kind: 'reply'; readonly request: RequestNumber; readonly reply: Reply }
+  | { readonly kind: 'note'; readonly note: Note }
+
+export interface Addressed {
+  readonly to: ReplicaId
+  readonly message: BindingReply
+}
+
+/** How one replica stands to the Output of one Input. */
+export interface Vote {
+  readonly replica: ReplicaId
+  /** `none`: no answer yet. `agrees` and `dissents` are measured against the majority Output, once there is one. */
+  readonly sign: 'none' | 'answered' | 'agrees' | 'dissents'
+  readonly digest: Digest | undefined
+  /** From the request's arrival to this vote's; undefined while there is none. */
+  readonly afterMs: number | undefined
+}
+
+export type FailReason = 'no-majority' | 'too-few-outputs'
+
+export type Reply =
+  | { readonly kind: 'output'; readonly slot: Slot; readonly output: Output; readonly votes: readonly Vote[] }
+  /** The Input may still take effect; a retry with the same (client, sequence) is safe. */
+  | {
+      readonly kind: 'fail'
+      readonly reason: FailReason
+      readonly slot: Slot | undefined
+      readonly votes: readonly Vote[]
+    }
+  /** Refused before ordering: the queue is full. Nothing happened. */
+  | { readonly kind: 'busy' }
+  /** A stale read: this replica's own State, nobody asked. */
+  | { readonly kind: 'stale'; readonly slot: Slot; readonly output: Output }
+
+/** For the operator. */
+export type Note =
+  | { readonly kind: 'role'; readonly role: Role; readonly ballot: Ballot; readonly reason: string }
+  /** This replica was elected: in whose place, and why the old leader was given up. */
+  | {
+      readonly kind: 'election'
+      readonly ballot: Ballot
+      readonly previous: { readonly leader: ReplicaId; readonly ballot: Ballot } | undefined
+      readonly cause: 'first' | 'silence' | 'abdicated' | 'lost-quorum' | 'disk-stall'
+    }
+  | { readonly kind: 'leader'; readonly leader: ReplicaId | undefined; readonly ballot: Ballot }
+
+export type Role = 'follower' | 'candidate' | 'leader'
+
+/** The votes on one slot, as the proxy that waits for them knows them. */
+export interface SlotVotes {
+  readonly slot: Slot
+  readonly ballot: Ballot
+  readonly timeMs: number
+  /** How many Inputs the slot holds; `inputs` has the first of them. */
+  readonly inputCount: number
+  readonly inputs: readonly InputVotes[]
+}
+
+export interface InputVotes {
+  readonly input: Input
+  /** Given once a majority answered alike. */
+  readonly output: Output | undefined
+  readonly failed: FailReason | undefined
+  readonly votes: readonly Vote[]
+}
