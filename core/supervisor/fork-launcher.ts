@@ -1,0 +1,35 @@
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { ReplicaLauncher, ReplicaProcess } from './launcher.ts'
+
+const ENTRY = fileURLToPath(new URL('../host/fork-entry.ts', import.meta.url))
+
+/** Replica processes as forks of this Node, for the headless host. */
+export function createForkLauncher(): ReplicaLauncher {
+  return {
+    launch: (name): ReplicaProcess => {
+      const child = fork(ENTRY, [name], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+      // A process that is gone or going says so by its exit, which is all that counts.
+      child.on('error', () => undefined)
+      return {
+        pid: child.pid,
+        send: (message) => {
+          if (child.connected) child.send(message as Parameters<typeof child.send>[0], () => undefined)
+        },
+        onMessage: (listener) => {
+          child.on('message', listener)
+        },
+        onExit: (listener) => {
+          child.once('exit', (code, signal) => {
+            listener({ code, signal })
+          })
+          // A process that could not be started has no exit to tell of.
+          if (child.pid === undefined) child.once('error', () => listener({ code: null, signal: null }))
+        },
+        kill: () => {
+          child.kill('SIGKILL')
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,307 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ClusterView, ElectionView, OutcomeView, SlotVotesView } from '../api/views.ts'
+import type { Trace } from '../ports/trace.ts'
+import type { Note, Reply } from '../replica/effects.ts'
+import type { ReplicaRequest } from '../host/protocol.ts'
+import type { ClusterFile } from './cluster-file.ts'
+import { replicaFolder } from './cluster-file.ts'
+import { agreedLeader, clusterView } from './cluster-view.ts'
+import { electionText, electionView } from './elections.ts'
+import { RefusedError } from './errors.ts'
+import type { ReplicaLauncher } from './launcher.ts'
+import { LocalReplica, ReplicaGoneError } from './local-replica.ts'
+import type { NoteLevel } from './notes.ts'
+import { outcomeView, slotVotesView } from './vote-views.ts'
+
+/** Unit: ms. How often it is looked whether the proxies that were asked are still alive. */
+const PATIENCE_MS = 500
+/** Unit: ms. A replica that is alive but does not answer is given up this long after the request's own deadline. */
+const SILENCE_MS = 500
+const ELECTIONS_MAX = 500
+/** Unit: ms. With no replica to ask, the next look. */
+const LOOK_AGAIN_MS = 100
+
+type Ask = Extract<ReplicaRequest, { kind: 'submit' }> | Extract<ReplicaRequest, { kind: 'read' }>
+type Request<T> = T extends unknown ? Omit<T, 'request'> : never
+
+interface LocalClusterInit {
+  readonly file: ClusterFile
+  readonly dataFolder: string
+  readonly launcher: ReplicaLauncher
+  readonly queueInputsMax: number | undefined
+  /** Diagnostics of the replicas; absent when nobody reads them. */
+  readonly trace: Trace | undefined
+  readonly onChange: () => void
+  readonly onNote: (level: NoteLevel, text: string) => void
+  /** A replica began its log: the file must say so before it may vote. */
+  readonly onBegun: () => Promise<void>
+}
+
+/** A cluster as this host hosts it: its replicas, who is asked, what is shown. */
+export class LocalCluster {
+  readonly #init: LocalClusterInit
+  readonly #replicas: readonly LocalReplica[]
+  readonly #names: ReadonlyMap<string, string>
+  #file: ClusterFile
+  #version = 0
+  #hasServed = false
+  readonly #elections: ElectionView[] = []
+
+  constructor(init: LocalClusterInit) {
+    this.#init = init
+    this.#file = init.file
+    const { file, dataFolder, launcher } = init
+    this.#names = new Map(file.members.map((member) => [member.replica, member.name]))
+    const members = file.members.map(({ replica, name }) => ({ replica, name }))
+    this.#replicas = file.members.map(
+      ({ replica, name, privateKey }) =>
+        new LocalReplica({
+          name,
+          hasBegun: () => this.#hasBegun(name),
+          onBegun: () => this.#begun(name),
+          launcher,
+          orders: {
+            cluster: file.id,
+            epoch: file.epoch,
+            self: replica,
+            members,
+            privateKey,
+            networkKey: file.networkKey,
+            leaseClockBoundMs: file.leaseClockBoundMs,
+            queueInputsMax: init.queueInputsMax,
+            trace: init.trace !== undefined,
+            folder: replicaFolder(dataFolder, file.id, name),
+            // Loopback only: nothing leaves this computer before the cluster is opened to the LAN.
+            listen: ['/ip4/127.0.0.1/tcp/0'],
+          },
+          onChange: () => {
+            this.#changed()
+          },
+          onAddresses: () => {
+            this.#tellPeers()
+          },
+          onNote: (note) => {
+            this.#note(name, note)
+          },
+          onTrace: (event, fields) => {
+            init.trace?.(`replica.${event}`, { replica: name, ...fields })
+          },
+          onExit: ({ code, signal, expected }) => {
+            const how = signal === null ? `with code ${code ?? 0}` : `by ${signal}`
+            if (expected) init.onNote('attention', `Replica ${name} stopped.`)
+            else init.onNote('danger', `Replica ${name}'s process ended ${how}; it is started again.`)
+          },
+        }),
+    )
+  }
+
+  get file(): ClusterFile {
+    return this.#file
+  }
+
+  get replicas(): readonly LocalReplica[] {
+    return this.#replicas
+  }
+
+  start(): void {
+    this.#file = { ...this.#file, running: true }
+    for (const replica of this.#replicas) replica.start()
+  }
+
+  /** Its replicas, gracefully. The followers first: while they flush, the leader needs nobody's vote. */
+  async stop(): Promise<void> {
+    this.#file = { ...this.#file, running: false }
+    await this.endProcesses()
+    this.#hasServed = false
+    this.#changed()
+  }
+
+  /** Ends the processes without saying that the cluster is to stay stopped. */
+  async endProcesses(): Promise<void> {
+    await Promise.all(this.#replicas.map((replica) => replica.stop()))
+  }
+
+  /** @throws RefusedError REPLICA_UNKNOWN */
+  replica(name: string): LocalReplica {
+    const found = this.#replicas.find((replica) => replica.name === name)
+    if (found !== undefined) return found
+    const names = this.#replicas.map((replica) => replica.name).join(', ')
+    throw new RefusedError('REPLICA_UNKNOWN', `Cluster ${this.#file.name} has no replica "${name}"; it has ${names}.`)
+  }
+
+  view(): ClusterView {
+    const view = clusterView({
+      file: this.#file,
+      version: this.#version,
+      replicas: this.#replicas,
+      nameOf: this.#nameOf,
+      hasServed: this.#hasServed,
+    })
+    if (view.phase === 'serving') this.#hasServed = true
+    return view
+  }
+
+  /**
+   * Asks one replica to be the proxy; another one beside it when it goes or stays silent, with the same (client,
+   * sequence), which is safe. The first reply counts.
+   *
+   * @throws RefusedError BUSY, CLUSTER_STOPPED
+   */
+  async ask(request: Request<Ask>): Promise<OutcomeView> {
+    if (!this.#file.running) {
+      throw new RefusedError('CLUSTER_STOPPED', `Cluster ${this.#file.name} is stopped. Start it, then submit again.`)
+    }
+    const deadlineMs = performance.now() + request.timeoutMs
+    const attempts = new Map<LocalReplica, Promise<Attempt>>()
+    let asked = 0
+    for (;;) {
+      const leftMs = Math.round(deadlineMs - performance.now())
+      if (leftMs <= -SILENCE_MS) return this.#outcome(this.#silence(), { via: '', kind: request.kind })
+      // Another proxy only when those asked have gone or are stuck: an Input that merely queues must not queue twice.
+      const isStuck = [...attempts.keys()].every((replica) => replica.isSilent)
+      const proxy = isStuck && leftMs > 0 ? this.#proxy(attempts) : undefined
+      if (proxy !== undefined) {
+        asked += 1
+        attempts.set(proxy, attempt(proxy, { ...request, timeoutMs: leftMs }))
+      }
+      const patienceMs = attempts.size === 0 ? LOOK_AGAIN_MS : PATIENCE_MS
+      const ended = await firstOf([...attempts.values()], Math.min(patienceMs, leftMs + SILENCE_MS))
+      if (ended === undefined) continue
+      if (ended.reply === undefined || (ended.reply.kind === 'busy' && asked > 1)) {
+        // Busy, after an earlier proxy may have had it ordered: that nothing happened can't be said any more.
+        attempts.delete(ended.replica)
+        if (ended.reply !== undefined) await sleep(LOOK_AGAIN_MS)
+      } else {
+        return this.#outcome(ended.reply, { via: ended.replica.name, kind: request.kind })
+      }
+    }
+  }
+
+  /** The newest slots with votes, of all proxies of this host, newest first. */
+  async votes(query: { readonly slotBefore?: number; readonly limit: number }): Promise<SlotVotesView[]> {
+    const answers = await Promise.all(
+      this.#replicas.map((replica) => replica.votes(query).catch(() => ({ slots: [] }))),
+    )
+    const slots = new Map<number, SlotVotesView>()
+    for (const slot of answers.flatMap((answer) => answer.slots)) {
+      const view = slotVotesView(slot, this.#nameOf)
+      const known = slots.get(view.slot)
+      if (known === undefined || answeredCount(view) > answeredCount(known)) slots.set(view.slot, view)
+    }
+    return [...slots.values()].toSorted((left, right) => right.slot - left.slot).slice(0, query.limit)
+  }
+
+  /** Newest first. */
+  elections(limit: number): ElectionView[] {
+    return this.#elections.slice(-limit).toReversed()
+  }
+
+  slotView(slot: Parameters<typeof slotVotesView>[0]): SlotVotesView {
+    return slotVotesView(slot, this.#nameOf)
+  }
+
+  readonly #nameOf = (replica: string): string => this.#names.get(replica) ?? replica
+
+  /**
+   * The leader where it is known and here: one hop less. Otherwise any that runs. One that stayed silent lately (its
+   * process may be stopped or stuck) only when there is nobody else.
+   */
+  #proxy(asked: ReadonlyMap<LocalReplica, unknown>): LocalReplica | undefined {
+    const running = this.#replicas.filter((replica) => replica.state === 'running' && !asked.has(replica))
+    const lively = running.filter((replica) => !replica.isSilent)
+    const leader = agreedLeader(lively, 1)
+    return lively.find((replica) => replica.id === leader) ?? lively[0] ?? running[0]
+  }
+
+  #silence(): Reply {
+    const votes = this.#file.members.map(({ replica }) => ({
+      replica,
+      sign: 'none' as const,
+      digest: undefined,
+      afterMs: undefined,
+    }))
+    return { kind: 'fail', reason: 'too-few-outputs', slot: undefined, votes }
+  }
+
+  #outcome(reply: Reply, context: { readonly via: string; readonly kind: 'submit' | 'read' }): OutcomeView {
+    const kind = context.kind === 'submit' ? 'input' : 'read'
+    const outcome = outcomeView(reply, { nameOf: this.#nameOf, via: context.via, kind })
+    if (outcome !== undefined) return outcome
+    throw new RefusedError('BUSY', 'The queue of Inputs is full. Nothing was ordered; try again in a moment.')
+  }
+
+  #hasBegun(name: string): boolean {
+    return this.#file.members.some((member) => member.name === name && member.begun)
+  }
+
+  #begun(name: string): Promise<void> {
+    if (this.#hasBegun(name)) return Promise.resolve()
+    const members = this.#file.members.map((member) => (member.name === name ? { ...member, begun: true } : member))
+    this.#file = { ...this.#file, members }
+    return this.#init.onBegun()
+  }
+
+  #tellPeers(): void {
+    for (const replica of this.#replicas) {
+      if (replica.state !== 'running') continue
+      const others = this.#replicas.filter((other) => other !== replica)
+      replica.setPeers(others.map((other) => ({ replica: other.id, addresses: other.addresses })))
+    }
+  }
+
+  #note(name: string, note: Note): void {
+    if (note.kind === 'election') {
+      const election = electionView(name, note, this.#nameOf)
+      this.#elections.push(election)
+      if (this.#elections.length > ELECTIONS_MAX) this.#elections.shift()
+      this.#init.onNote('good', electionText(election))
+    }
+    if (note.kind === 'role' && note.role === 'follower' && STEP_DOWNS.has(note.reason)) {
+      this.#init.onNote('attention', `Replica ${name} no longer leads or runs: ${STEP_DOWNS.get(note.reason) ?? ''}.`)
+    }
+  }
+
+  #changed(): void {
+    this.#version += 1
+    this.#init.onChange()
+  }
+}
+
+interface Attempt {
+  readonly replica: LocalReplica
+  /** Absent when its process went before it answered. */
+  readonly reply: Reply | undefined
+}
+
+async function attempt(replica: LocalReplica, request: Request<Ask>): Promise<Attempt> {
+  try {
+    return { replica, reply: await replica.request(request) }
+  } catch (error) {
+    if (error instanceof ReplicaGoneError) return { replica, reply: undefined }
+    throw error
+  }
+}
+
+/** @returns undefined when none of them ends in time. */
+async function firstOf(attempts: readonly Promise<Attempt>[], patienceMs: number): Promise<Attempt | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const timer = setTimeout(() => {
+    resolve(undefined)
+  }, patienceMs)
+  try {
+    return await Promise.race([...attempts, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Ends of leadership that no new leader's record tells of. */
+const STEP_DOWNS: ReadonlyMap<string, string> = new Map([
+  ['lost-quorum', 'it reaches no quorum'],
+  ['disk-stall', 'its disk syncs nothing'],
+  ['recovery-stalled', 'it could not fetch what was decided before'],
+])
+
+function answeredCount(view: SlotVotesView): number {
+  return view.inputs.flatMap((input) => input.votes).filter((vote) => vote.sign !== 'none').length
+}

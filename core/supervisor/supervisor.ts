@@ -1,0 +1,324 @@
+import { randomBytes } from 'node:crypto'
+import * as v from 'valibot'
+import type {
+  ConsoleAnswer,
+  ConsoleApi,
+  ConsoleEvent,
+  ConsoleEventName,
+  ConsoleReply,
+  ConsoleRequestName,
+} from '../api/contract.ts'
+import { CONSOLE_REQUESTS } from '../api/contract.ts'
+import type { HostView, NoteView } from '../api/views.ts'
+import { InvariantError } from '../base/assert.ts'
+import { messageOf } from '../base/errors.ts'
+import { builtInMachines, createRegistry, describeMachine } from '../machine/registry.ts'
+import type { Registry } from '../machine/registry.ts'
+import { clusterId, epoch } from '../model/ids.ts'
+import type { Trace } from '../ports/trace.ts'
+import { traceNothing } from '../ports/trace.ts'
+import { createIdentity, createNetworkKey } from '../transport/identity.ts'
+import type { ClusterFile } from './cluster-file.ts'
+import { deleteClusterFolder, readClusterFiles, writeClusterFile } from './cluster-file.ts'
+import { RefusedError } from './errors.ts'
+import { EventHub } from './event-hub.ts'
+import type { FolderLock } from './folder-lock.ts'
+import type { ReplicaLauncher } from './launcher.ts'
+import { LocalCluster } from './local-cluster.ts'
+import type { NoteLevel } from './notes.ts'
+import { Notes } from './notes.ts'
+import { prepareRead, prepareSubmit } from './requests.ts'
+import { VotesFeed } from './votes-feed.ts'
+
+/** Unit: ms. Views are sent at most this often. */
+const CHANGE_MS = 100
+
+export interface SupervisorInit {
+  readonly dataFolder: string
+  readonly launcher: ReplicaLauncher
+  readonly kind: HostView['host']
+  readonly version: string
+  readonly inputBytesMax: number
+  readonly queueInputsMax: number | undefined
+  readonly trace?: Trace
+  readonly lock: FolderLock
+}
+
+type Handlers = {
+  readonly [Name in ConsoleRequestName]: (
+    argument: v.InferOutput<(typeof CONSOLE_REQUESTS)[Name]['argument']>,
+  ) => Promise<ConsoleAnswer<Name>> | ConsoleAnswer<Name>
+}
+
+/** The host's heart: its clusters, and the one ConsoleApi that every door and every console speaks to. */
+export class Supervisor implements ConsoleApi {
+  readonly #init: SupervisorInit
+  readonly #registry: Registry = createRegistry(builtInMachines)
+  readonly #machines = this.#registry.machines.map(describeMachine)
+  readonly #clusters = new Map<string, LocalCluster>()
+  readonly #hub = new EventHub()
+  readonly #notes = new Notes()
+  readonly #feed: VotesFeed
+  readonly #trace: Trace
+  readonly #changed = new Set<string>()
+  #changeTimer: NodeJS.Timeout | undefined
+  #version = 0
+  #saving: Promise<void> = Promise.resolve()
+  #closing: Promise<void> | undefined
+
+  constructor(init: SupervisorInit) {
+    this.#init = init
+    this.#trace = init.trace ?? traceNothing
+    this.#feed = new VotesFeed(this.#hub, () => [...this.#clusters.values()])
+  }
+
+  /** Reads the data folder and starts what was running. @throws HostError when a cluster's file is damaged. */
+  async open(): Promise<void> {
+    for (const file of await readClusterFiles(this.#init.dataFolder)) {
+      const cluster = this.#adopt(file)
+      if (file.running) cluster.start()
+    }
+  }
+
+  async request<Name extends ConsoleRequestName>(
+    name: Name,
+    argument: unknown,
+  ): Promise<ConsoleReply<ConsoleAnswer<Name>>> {
+    // Callers come over wires: the name is only claimed to be one.
+    if (!Object.hasOwn(CONSOLE_REQUESTS, name)) {
+      return { ok: false, fault: { code: 'UNKNOWN_CALL', message: `There is no call "${name.slice(0, 64)}".` } }
+    }
+    const parsed = v.safeParse(CONSOLE_REQUESTS[name].argument, argument)
+    if (!parsed.success) {
+      const issue = parsed.issues[0]
+      const path = v.getDotPath(issue)
+      const message = `${name}${path === null ? '' : `, ${path}`}: ${issue.message}`
+      return { ok: false, fault: { code: 'INVALID_ARGUMENT', message } }
+    }
+    if (this.#closing !== undefined) {
+      return { ok: false, fault: { code: 'HOST_CLOSING', message: 'This host is closing. Nothing was done.' } }
+    }
+    try {
+      const handler = this.#handlers[name] as (argument: unknown) => Promise<ConsoleAnswer<Name>> | ConsoleAnswer<Name>
+      return { ok: true, value: await handler(parsed.output) }
+    } catch (error) {
+      if (error instanceof RefusedError) return { ok: false, fault: { code: error.code, message: error.message } }
+      if (error instanceof InvariantError) throw error
+      this.#trace('host.request-failed', { name, error: messageOf(error) })
+      return { ok: false, fault: { code: 'INTERNAL', message: `${name} failed: ${messageOf(error)}` } }
+    }
+  }
+
+  subscribe<Name extends ConsoleEventName>(name: Name, listener: (event: ConsoleEvent<Name>) => void): () => void {
+    const end = this.#hub.subscribe(name, listener)
+    this.#feed.check()
+    return () => {
+      end()
+      this.#feed.check()
+    }
+  }
+
+  /** Hands over, flushes, ends every replica process, lets the data folder go. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#changeTimer)
+    this.#feed.end()
+    await Promise.all([...this.#clusters.values()].map((cluster) => cluster.endProcesses()))
+    await this.#saving
+    await this.#init.lock.release()
+  }
+
+  readonly #handlers: Handlers = {
+    'host.view': () => this.#view(),
+    'host.notes': ({ limit }) => ({ notes: this.#notes.newest(limit) }),
+    'cluster.try': async ({ name, leaseClockBoundMs }) => ({ cluster: await this.#found(name, leaseClockBoundMs) }),
+    'cluster.start': async ({ cluster }) => {
+      const found = this.#cluster(cluster)
+      found.start()
+      await this.#save(found)
+      return {}
+    },
+    'cluster.stop': async ({ cluster }) => {
+      const found = this.#cluster(cluster)
+      await found.stop()
+      await this.#save(found)
+      return {}
+    },
+    'cluster.delete': async ({ cluster, name }) => {
+      await this.#delete(cluster, name)
+      return {}
+    },
+    'cluster.submit': ({ cluster, ...argument }) => {
+      const found = this.#cluster(cluster)
+      return found.ask(prepareSubmit(argument, { registry: this.#registry, bytesMax: this.#init.inputBytesMax }))
+    },
+    'cluster.read': ({ cluster, ...argument }) => {
+      const found = this.#cluster(cluster)
+      return found.ask(prepareRead(argument, { registry: this.#registry, bytesMax: this.#init.inputBytesMax }))
+    },
+    'cluster.votes': async ({ cluster, slotBefore, limit }) => ({
+      slots: await this.#cluster(cluster).votes({ limit, ...(slotBefore === undefined ? {} : { slotBefore }) }),
+    }),
+    'cluster.elections': ({ cluster, limit }) => ({ elections: this.#cluster(cluster).elections(limit) }),
+    'replica.start': ({ cluster, replica }) => {
+      const found = this.#cluster(cluster)
+      if (!found.file.running) throw stopped(found)
+      found.replica(replica).start()
+      return {}
+    },
+    'replica.stop': async ({ cluster, replica }) => {
+      await this.#cluster(cluster).replica(replica).stop()
+      return {}
+    },
+    'replica.kill': ({ cluster, replica }) => {
+      const found = this.#rehearsing(cluster)
+      found.replica(replica).kill()
+      return {}
+    },
+    'replica.lie': ({ cluster, replica, active }) => {
+      const found = this.#rehearsing(cluster)
+      const target = found.replica(replica)
+      if (target.state !== 'running') {
+        throw new RefusedError('REPLICA_STOPPED', `Replica ${replica} does not run. Start it first.`)
+      }
+      target.lie(active)
+      const what = active ? 'lies from now on (injected)' : 'tells the truth again'
+      this.#note(found.file.id, active ? 'attention' : 'good', `Replica ${replica} ${what}.`)
+      return {}
+    },
+  }
+
+  #view(): HostView {
+    const { kind, version, dataFolder } = this.#init
+    return {
+      version: this.#version,
+      synod: version,
+      host: kind,
+      dataFolder,
+      machines: this.#machines,
+      clusters: [...this.#clusters.values()].map((cluster) => cluster.view()),
+    }
+  }
+
+  async #found(name: string, leaseClockBoundMs: number | undefined): Promise<string> {
+    if ([...this.#clusters.values()].some((cluster) => cluster.file.name === name)) {
+      throw new RefusedError('NAME_TAKEN', `This host has a cluster named "${name}" already. Choose another name.`)
+    }
+    const members = await Promise.all(
+      ['a', 'b', 'c'].map(async (member) => ({ name: member, ...(await createIdentity()) })),
+    )
+    const file: ClusterFile = {
+      format: 1,
+      id: clusterId(randomBytes(16).toString('hex')),
+      name,
+      epoch: epoch(1),
+      rehearsal: true,
+      running: true,
+      ...(leaseClockBoundMs === undefined ? {} : { leaseClockBoundMs }),
+      networkKey: createNetworkKey(),
+      members: members.map((member) => ({ ...member, begun: false })),
+    }
+    await writeClusterFile(this.#init.dataFolder, file)
+    this.#adopt(file).start()
+    this.#hostChanged()
+    this.#note(file.id, 'good', `Cluster ${name} founded with three replicas on this computer.`)
+    return file.id
+  }
+
+  async #delete(reference: string, name: string): Promise<void> {
+    const cluster = this.#cluster(reference)
+    if (cluster.file.name !== name) {
+      throw new RefusedError(
+        'NAME_DIFFERS',
+        `Type the cluster's name, "${cluster.file.name}", to delete it and its data.`,
+      )
+    }
+    await cluster.stop()
+    this.#clusters.delete(cluster.file.id)
+    await this.#saving
+    await deleteClusterFolder(this.#init.dataFolder, cluster.file.id)
+    this.#note(cluster.file.id, 'attention', `Cluster ${name} and its data were deleted.`)
+    this.#hostChanged()
+  }
+
+  #adopt(file: ClusterFile): LocalCluster {
+    const cluster: LocalCluster = new LocalCluster({
+      file,
+      dataFolder: this.#init.dataFolder,
+      launcher: this.#init.launcher,
+      queueInputsMax: this.#init.queueInputsMax,
+      trace: this.#init.trace,
+      onChange: () => {
+        this.#clusterChanged(file.id)
+      },
+      onNote: (level, text) => {
+        this.#note(file.id, level, text)
+      },
+      onBegun: () => this.#save(cluster),
+    })
+    this.#clusters.set(file.id, cluster)
+    return cluster
+  }
+
+  /** One after another, each with the file as it is then: two at once would write over each other. */
+  #save(cluster: LocalCluster): Promise<void> {
+    const saved = this.#saving.then(async () => {
+      // Deleted meanwhile: its file must not come back.
+      if (this.#clusters.get(cluster.file.id) !== cluster) return
+      await writeClusterFile(this.#init.dataFolder, cluster.file)
+    })
+    this.#saving = saved.catch(() => undefined)
+    this.#clusterChanged(cluster.file.id)
+    return saved
+  }
+
+  /** By id, or by name. @throws RefusedError CLUSTER_UNKNOWN */
+  #cluster(reference: string): LocalCluster {
+    const byId = this.#clusters.get(reference)
+    if (byId !== undefined) return byId
+    for (const cluster of this.#clusters.values()) if (cluster.file.name === reference) return cluster
+    const names = [...this.#clusters.values()].map((cluster) => cluster.file.name)
+    const known = names.length === 0 ? 'It has none yet.' : `It has ${names.join(', ')}.`
+    throw new RefusedError('CLUSTER_UNKNOWN', `This host has no cluster "${reference}". ${known}`)
+  }
+
+  #rehearsing(reference: string): LocalCluster {
+    const cluster = this.#cluster(reference)
+    if (cluster.file.rehearsal) return cluster
+    throw new RefusedError(
+      'REHEARSAL_OFF',
+      `Cluster ${cluster.file.name} was founded without rehearsal: no fault can be injected.`,
+    )
+  }
+
+  #note(cluster: string, level: NoteLevel, text: string): void {
+    const note: NoteView = this.#notes.add({ timeMs: Date.now(), cluster, level, text })
+    this.#trace('host.note', { cluster, level, text })
+    this.#hub.emit('note.added', note)
+  }
+
+  #hostChanged(): void {
+    this.#version += 1
+    this.#hub.emit('host.changed', { version: this.#version })
+  }
+
+  #clusterChanged(id: string): void {
+    this.#changed.add(id)
+    this.#changeTimer ??= setTimeout(() => {
+      this.#changeTimer = undefined
+      for (const changed of this.#changed) {
+        const cluster = this.#clusters.get(changed)
+        if (cluster !== undefined) this.#hub.emit('cluster.changed', cluster.view())
+      }
+      this.#changed.clear()
+    }, CHANGE_MS)
+  }
+}
+
+function stopped(cluster: LocalCluster): RefusedError {
+  return new RefusedError('CLUSTER_STOPPED', `Cluster ${cluster.file.name} is stopped. Start the cluster.`)
+}
