@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ConsoleAnswer, ConsoleArgument, ConsoleRequestName } from '../../api/contract.ts'
+import type { ClusterView, OutcomeView, SlotVotesView } from '../../api/views.ts'
+import type { ServedHost } from '../surroundings.ts'
+import { StoryError } from './story.ts'
+
+const LOOK_MS = 25
+const WAIT_MS_MAX = 30_000
+
+type Submitted = Extract<OutcomeView, { kind: 'output' }>
+
+/** The demo's hands: a real host on a temporary folder, and the calls a console would make. */
+export class Stage {
+  readonly #openHost: () => Promise<ServedHost>
+  #host: ServedHost | undefined
+  #cluster = ''
+
+  constructor(openHost: () => Promise<ServedHost>) {
+    this.#openHost = openHost
+  }
+
+  async open(): Promise<void> {
+    this.#host = await this.#openHost()
+  }
+
+  async close(): Promise<void> {
+    const host = this.#host
+    this.#host = undefined
+    await host?.close()
+  }
+
+  async found(name: string): Promise<void> {
+    const { cluster } = await this.call('cluster.try', { name })
+    this.#cluster = cluster
+  }
+
+  get cluster(): string {
+    return this.#cluster
+  }
+
+  async call<Name extends ConsoleRequestName>(
+    name: Name,
+    argument: ConsoleArgument<Name>,
+  ): Promise<ConsoleAnswer<Name>> {
+    if (this.#host === undefined) throw new StoryError('the host is not open')
+    const reply = await this.#host.api.request(name, argument)
+    if (reply.ok) return reply.value
+    throw new StoryError(`${name}: ${reply.fault.message}`)
+  }
+
+  async view(): Promise<ClusterView> {
+    const host = await this.call('host.view', {})
+    const view = host.clusters.find((cluster) => cluster.id === this.#cluster)
+    if (view === undefined) throw new StoryError('the cluster is gone')
+    return view
+  }
+
+  /** Waits until the view is as wanted. @throws StoryError with the last view's health after half a minute. */
+  async until(what: string, wanted: (view: ClusterView) => boolean): Promise<ClusterView> {
+    const deadlineMs = performance.now() + WAIT_MS_MAX
+    for (;;) {
+      const view = await this.view()
+      if (wanted(view)) return view
+      if (performance.now() > deadlineMs) throw new StoryError(`waited in vain until ${what}: ${view.health.sentence}`)
+      await sleep(LOOK_MS)
+    }
+  }
+
+  async submit(input: {
+    readonly client?: string
+    readonly sequence: number
+    readonly machine?: string
+    readonly input: unknown
+    readonly timeoutMs?: number
+  }): Promise<OutcomeView> {
+    return this.call('cluster.submit', { cluster: this.#cluster, client: 'demo', machine: 'kv', ...input })
+  }
+
+  /** Submits and wants a majority Output. @throws StoryError on FAIL. */
+  async output(input: Parameters<Stage['submit']>[0]): Promise<Submitted> {
+    const outcome = await this.submit(input)
+    if (outcome.kind === 'output') return outcome
+    throw new StoryError(outcome.kind === 'fail' ? `FAIL: ${outcome.message}` : 'a stale Output')
+  }
+
+  /** The votes on a slot once they are as wanted: the last of them may come after the reply. */
+  async votes(slot: number, wanted: (votes: SlotVotesView) => boolean): Promise<SlotVotesView> {
+    const deadlineMs = performance.now() + WAIT_MS_MAX
+    for (;;) {
+      const { slots } = await this.call('cluster.votes', { cluster: this.#cluster, limit: 500 })
+      const found = slots.find((candidate) => candidate.slot === slot)
+      if (found !== undefined && wanted(found)) return found
+      if (performance.now() > deadlineMs) throw new StoryError(`waited in vain for the votes on slot ${slot}`)
+      await sleep(LOOK_MS)
+    }
+  }
+}

@@ -1,0 +1,184 @@
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander'
+import { LIMITS } from '../model/limits.ts'
+import { demo } from './demo/demo.ts'
+import type { DemoOptions } from './demo/demo.ts'
+import { desktop } from './desktop.ts'
+import type { DesktopOptions } from './desktop.ts'
+import { elections } from './elections.ts'
+import type { ElectionsOptions } from './elections.ts'
+import { EXIT, describeExitCodes } from './exit-codes.ts'
+import type { ExitCode } from './exit-codes.ts'
+import { CommandError, failureOf } from './failure.ts'
+import { read } from './read.ts'
+import type { ReadOptions } from './read.ts'
+import { serve } from './serve.ts'
+import type { ServeOptions } from './serve.ts'
+import { start } from './start.ts'
+import { status } from './status.ts'
+import type { StatusOptions } from './status.ts'
+import { submit } from './submit.ts'
+import type { SubmitOptions } from './submit.ts'
+import type { Surroundings } from './surroundings.ts'
+import { tryCluster } from './try.ts'
+import type { TryOptions } from './try.ts'
+
+/** Runs one command line (without the two words before the verb). Never throws: what went wrong is told, and coded. */
+export async function runCommand(
+  words: readonly string[],
+  surroundings: Surroundings,
+  synod: { readonly version: string },
+): Promise<ExitCode> {
+  const json = words.includes('--json')
+  let exit: ExitCode = EXIT.done
+  const program = createProgram({ surroundings, json, version: synod.version }, (code) => (exit = code))
+  try {
+    await program.parseAsync(words, { from: 'user' })
+    return exit
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done
+    return tellFailure(wrongArguments(error), { surroundings, json })
+  }
+}
+
+function wrongArguments(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error
+  const message = error.message.replace(/^error: /, '')
+  const words = message === '(outputHelp)' ? 'A verb is missing. See: npx synod --help' : message
+  return new CommandError({ code: 'WRONG_ARGUMENTS', exit: EXIT.wrongArguments }, words, { cause: error })
+}
+
+function tellFailure(
+  error: unknown,
+  { surroundings, json }: { readonly surroundings: Surroundings; readonly json: boolean },
+): ExitCode {
+  const { exit, ...problem } = failureOf(error)
+  if (json) surroundings.writeOut(`${JSON.stringify({ ...problem, exit })}\n`)
+  else surroundings.writeError(`${problem.detail}\n`)
+  if (exit === EXIT.fault && error instanceof Error) surroundings.writeError(`${error.stack ?? ''}\n`)
+  return exit
+}
+
+interface ProgramInit {
+  readonly surroundings: Surroundings
+  readonly json: boolean
+  readonly version: string
+}
+
+type Done = (exit: ExitCode) => void
+
+function createProgram({ surroundings, json, version }: ProgramInit, done: Done): Command {
+  const program = new Command('synod')
+    .description('The computers on a LAN as one replicated state machine.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: surroundings.writeOut,
+      writeErr: json ? () => undefined : surroundings.writeError,
+      // Told once, by tellFailure.
+      outputError: () => undefined,
+    })
+    // "(default: false)" beside a flag says nothing.
+    .configureHelp({ optionDescription: describeOption })
+    .addHelpText('afterAll', `\n${describeExitCodes()}`)
+  addHostVerbs(program, { surroundings, done })
+  addClientVerbs(program, { surroundings, done })
+  return program
+}
+
+function describeOption(option: Option): string {
+  return option.isBoolean() ? option.description : new Help().optionDescription(option)
+}
+
+interface Verbs {
+  readonly surroundings: Surroundings
+  readonly done: Done
+}
+
+function addHostVerbs(program: Command, { surroundings, done }: Verbs): void {
+  const servingVerb = (name: string, description: string): Command =>
+    withData(program.command(name).description(description))
+      .option('--port <number>', 'port on 127.0.0.1; 0 takes any free one', parsePort, 0)
+      .option('--input-bytes-max <bytes>', 'refuse larger Inputs', parseInputBytesMax)
+      .option('--queue-inputs-max <number>', 'Inputs that may wait at a replica before it is busy', parseCount)
+      .option('--trace', 'diagnostics on the standard error, one JSON object a line', false)
+      .addOption(jsonOption())
+  servingVerb('start', 'open the console: the desktop window, or where there is none, in a browser').action(
+    async (options: ServeOptions) => done(await start(options, surroundings)),
+  )
+  servingVerb('serve', 'run the host and serve the console to a browser, until Ctrl+C').action(
+    async (options: ServeOptions) => done(await serve(options, surroundings)),
+  )
+  program
+    .command('demo')
+    .description('tell the whole story in this terminal, on real replicas in a temporary folder')
+    .addOption(jsonOption())
+    .action(async (options: DemoOptions) => done(await demo(options, surroundings)))
+  withData(program.command('desktop').description('open the desktop window, or say why it can’t be opened')).action(
+    async (options: DesktopOptions) => done(await desktop(options, surroundings)),
+  )
+}
+
+function addClientVerbs(program: Command, { surroundings, done }: Verbs): void {
+  withData(program.command('try').description('found a cluster of three replicas on this computer'))
+    .option('--name <name>', 'its name', 'demo')
+    .option('--lease-clock-bound <ms>', 'leader leases on: reads without a round, if clocks drift less', parseCount)
+    .addOption(jsonOption())
+    .action(async (options: TryOptions) => done(await tryCluster(options, surroundings)))
+  withCluster(program.command('status').description('what the host and its clusters are doing'))
+    .addOption(jsonOption())
+    .action(async (options: StatusOptions) => done(await status(options, surroundings)))
+  withCluster(program.command('elections').description('who was elected when, and why the old leader was given up'))
+    .addOption(jsonOption())
+    .action(async (options: ElectionsOptions) => done(await elections(options, surroundings)))
+  withCluster(program.command('submit').description('submit one Input; shows the Output and the votes'))
+    .argument('<json>', 'the Input, or - to read it from the standard input')
+    .requiredOption('--machine <name>', 'the state machine: kv, ledger')
+    .option('--client <name>', '(client, sequence) names the Input, a retry is safe (default: a new name)')
+    .option('--sequence <number>', 'counts this client’s Inputs from 1', parseCount, 1)
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .action(async (text: string, options: SubmitOptions) => done(await submit(text, options, surroundings)))
+  withCluster(program.command('read').description('ask a state machine something that changes nothing'))
+    .argument('<json>', 'what is asked, or - to read it from the standard input')
+    .requiredOption('--machine <name>', 'the state machine: kv, ledger')
+    .option('--stale', 'one replica’s State at once, not ordered and not voted on', false)
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .action(async (text: string, options: ReadOptions) => done(await read(text, options, surroundings)))
+}
+
+function withData(command: Command): Command {
+  return command.option('--data <folder>', 'the host’s data folder (default: the platform’s place for a user’s data)')
+}
+
+function withCluster(command: Command): Command {
+  return withData(command).option('--cluster <name>', 'name or id; needed where the host has several')
+}
+
+function jsonOption(): Option {
+  return new Option('--json', 'one JSON object on a line, for programs').default(false)
+}
+
+function timeoutOption(): Option {
+  return new Option('--timeout <ms>', 'how long to wait for a majority: 100 to 60000 ms').argParser(parseCount)
+}
+
+function parseCount(text: string): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : 0
+  if (value < 1) throw new InvalidArgumentError('Expected a whole number from 1 up.')
+  return value
+}
+
+function parsePort(text: string): number {
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : -1
+  if (value < 0 || value > 65_535) throw new InvalidArgumentError('Expected a port, 0 to 65535.')
+  return value
+}
+
+function parseInputBytesMax(text: string): number {
+  const value = parseCount(text)
+  if (value > LIMITS.inputBytesMax) {
+    throw new InvalidArgumentError(`Expected at most ${LIMITS.inputBytesMax} bytes.`)
+  }
+  return value
+}

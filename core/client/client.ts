@@ -1,0 +1,119 @@
+import * as v from 'valibot'
+import type { ReadArgument, SubmitArgument } from '../api/contract.ts'
+import {
+  electionsSchema,
+  foundedSchema,
+  outcomeSchema,
+  problemSchema,
+  readOutcomeSchema,
+  statusSchema,
+} from './answers.ts'
+import type { Answer, Elections, Founded, Outcome, ReadOutcome, Status } from './answers.ts'
+import { ClientError } from './errors.ts'
+
+export interface ClientInit {
+  /** `http://127.0.0.1:<port>`. */
+  readonly url: string
+  /** The access token of the host's data folder. */
+  readonly token: string
+  readonly fetch?: typeof fetch
+}
+
+/** By name or id; without it, the host's only one. */
+interface ClusterChoice {
+  readonly cluster?: string
+}
+
+/** A host, as a program sees it over HTTP. Every method throws ClientError when no answer comes. */
+export interface Client {
+  status: () => Promise<Answer<Status>>
+  /** The same (client, sequence) again is the same Input: a retry is safe. */
+  submit: (argument: SubmitArgument & ClusterChoice) => Promise<Answer<Outcome>>
+  read: (argument: ReadArgument & ClusterChoice) => Promise<Answer<ReadOutcome>>
+  /** Founds a cluster of three replicas on the host's computer. */
+  foundTry: (argument: { readonly name: string; readonly leaseClockBoundMs?: number }) => Promise<Answer<Founded>>
+  /** The newest elections the host saw, newest first. */
+  elections: (choice: ClusterChoice) => Promise<Answer<Elections>>
+}
+
+/** What a host without a timeout in the request may take to answer; its own bound for one is 60 s. */
+const ANSWER_TIMEOUT_MS = 65_000
+/** From a request's own timeout to the moment no answer is expected any more. */
+const ANSWER_SLACK_MS = 5000
+
+export function createClient(init: ClientInit): Client {
+  const post = <T>(path: string, call: Omit<Call<T>, 'path' | 'method'>): Promise<Answer<T>> =>
+    ask(init, { method: 'POST', path, ...call })
+  return {
+    status: () => ask(init, { method: 'GET', path: '/v1/status', schema: statusSchema }),
+    submit: (body) => post('/v1/inputs', { body, schema: outcomeSchema, timeoutMs: answerTimeout(body) }),
+    read: (body) => post('/v1/reads', { body, schema: readOutcomeSchema, timeoutMs: answerTimeout(body) }),
+    foundTry: (argument) => post('/v1/clusters', { body: { kind: 'try', ...argument }, schema: foundedSchema }),
+    elections: ({ cluster }) => {
+      const query = cluster === undefined ? '' : `?cluster=${encodeURIComponent(cluster)}`
+      return ask(init, { method: 'GET', path: `/v1/elections${query}`, schema: electionsSchema })
+    },
+  }
+}
+
+function answerTimeout({ timeoutMs }: { readonly timeoutMs?: number | undefined }): number {
+  return timeoutMs === undefined ? ANSWER_TIMEOUT_MS : timeoutMs + ANSWER_SLACK_MS
+}
+
+interface Call<T> {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly body?: unknown
+  readonly schema: v.GenericSchema<unknown, T>
+  readonly timeoutMs?: number
+}
+
+async function ask<T>(init: ClientInit, call: Call<T>): Promise<Answer<T>> {
+  const url = `${init.url}${call.path}`
+  const { ok, text } = await exchange(init, { ...call, url })
+  const json = parseJson(text)
+  if (ok) {
+    const decoded = v.safeParse(call.schema, json)
+    if (decoded.success) return { ok: true, value: decoded.output }
+  } else {
+    const decoded = v.safeParse(problemSchema, json)
+    if (decoded.success) return { ok: false, problem: decoded.output }
+  }
+  throw new ClientError(
+    { code: 'ANSWER_MALFORMED', url },
+    `What answers at ${init.url} does not speak as a Synod host of this version does. Is another program there?`,
+  )
+}
+
+interface Exchange {
+  readonly ok: boolean
+  readonly text: string
+}
+
+async function exchange<T>(init: ClientInit, call: Call<T> & { readonly url: string }): Promise<Exchange> {
+  const { url, method, body, timeoutMs = ANSWER_TIMEOUT_MS } = call
+  const headers = { authorization: `Bearer ${init.token}`, 'content-type': 'application/json' }
+  const request = { method, headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) } as const
+  try {
+    const send = init.fetch ?? fetch
+    const response = await send(url, body === undefined ? request : { ...request, body: JSON.stringify(body) })
+    return { ok: response.ok, text: await response.text() }
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === 'TimeoutError') {
+      const message = `The host at ${init.url} did not answer within ${timeoutMs} ms. ${RETRY}`
+      throw new ClientError({ code: 'ANSWER_LATE', url }, message, { cause })
+    }
+    const message = `No host answers at ${init.url}. ${RETRY}`
+    throw new ClientError({ code: 'HOST_UNREACHABLE', url }, message, { cause })
+  }
+}
+
+const RETRY = 'An Input that was under way may have been ordered: send it again with the same client and sequence.'
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,133 @@
+import type {
+  ConsoleApi,
+  ConsoleArgument,
+  ConsoleEvent,
+  ConsoleEventName,
+  ConsoleReply,
+  ConsoleRequestName,
+} from '../../../core/api/contract.ts'
+import type { ClusterView, HostView, OutcomeView } from '../../../core/api/views.ts'
+
+export interface Call {
+  readonly name: ConsoleRequestName
+  readonly argument: unknown
+}
+
+type Answerer = (argument: unknown) => unknown
+
+/** A host of the test's own behind the real gateway: answers as told, remembers what it was asked. */
+export class StubHost implements ConsoleApi {
+  readonly calls: Call[] = []
+  clusters: ClusterView[] = [clusterView('c1', 'demo')]
+  readonly #answers = new Map<ConsoleRequestName, Answerer>()
+  readonly #listeners = new Map<ConsoleEventName, Set<(event: never) => void>>()
+
+  /** Answers the calls of one name with what `answer` returns (or rejects with). */
+  on(name: ConsoleRequestName, answer: Answerer): this {
+    this.#answers.set(name, answer)
+    return this
+  }
+
+  emit<Name extends ConsoleEventName>(name: Name, event: ConsoleEvent<Name>): void {
+    for (const listener of this.#listeners.get(name) ?? []) listener(event as never)
+  }
+
+  get listenerCount(): number {
+    return [...this.#listeners.values()].reduce((sum, listeners) => sum + listeners.size, 0)
+  }
+
+  request = async <Name extends ConsoleRequestName>(
+    name: Name,
+    argument: ConsoleArgument<Name>,
+  ): Promise<ConsoleReply<never>> => {
+    this.calls.push({ name, argument })
+    const answer = this.#answers.get(name) ?? (name === 'host.view' ? () => ok(this.#view()) : undefined)
+    if (answer === undefined) throw new Error(`the test gave no answer for ${name}`)
+    return (await answer(argument)) as ConsoleReply<never>
+  }
+
+  subscribe = <Name extends ConsoleEventName>(
+    name: Name,
+    listener: (event: ConsoleEvent<Name>) => void,
+  ): (() => void) => {
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners)
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }
+
+  #view(): HostView {
+    return {
+      version: 1,
+      synod: '0.1.0',
+      host: 'headless',
+      dataFolder: '/data',
+      machines: [{ name: 'kv', title: 'Keys', description: '', inputSchema: {}, examples: [], reads: ['get'] }],
+      clusters: this.clusters,
+    }
+  }
+}
+
+export function ok(value: unknown): ConsoleReply<unknown> {
+  return { ok: true, value }
+}
+
+export function fault(code: string, message: string): ConsoleReply<unknown> {
+  return { ok: false, fault: { code, message } }
+}
+
+export const OUTPUT: OutcomeView = {
+  kind: 'output',
+  slot: 12,
+  output: { ok: true, value: { value: '1' } },
+  votes: [
+    { replica: 'p-a', name: 'a', sign: 'agrees', digest: '3f9a1c00', afterMs: 4 },
+    { replica: 'p-b', name: 'b', sign: 'agrees', digest: '3f9a1c00', afterMs: 6 },
+    { replica: 'p-c', name: 'c', sign: 'dissents', digest: '91ab0000', afterMs: 5 },
+  ],
+}
+
+export const FAIL: OutcomeView = {
+  kind: 'fail',
+  reason: 'too-few-outputs',
+  message: 'Only a answered in time; a retry with the same client and sequence is safe.',
+  slot: null,
+  votes: [
+    { replica: 'p-a', name: 'a', sign: 'answered', digest: '3f9a1c00', afterMs: 4 },
+    { replica: 'p-b', name: 'b', sign: 'none', digest: null, afterMs: null },
+    { replica: 'p-c', name: 'c', sign: 'none', digest: null, afterMs: null },
+  ],
+}
+
+export function clusterView(id: string, name: string, changes: Partial<ClusterView> = {}): ClusterView {
+  return {
+    id,
+    name,
+    version: 1,
+    phase: 'serving',
+    rehearsal: true,
+    epoch: 1,
+    leader: 'a',
+    ballot: '7.a',
+    slotDecided: 12,
+    replicas: ['a', 'b', 'c'].map((replica) => ({
+      id: `p-${replica}`,
+      name: replica,
+      process: 'running' as const,
+      pid: 100,
+      role: replica === 'a' ? ('leader' as const) : ('follower' as const),
+      slotDecided: 12,
+      slotExecuted: 12,
+      logBytes: 2048,
+      connectedTo: [],
+      restarts: 0,
+      faults: [],
+      problem: null,
+    })),
+    quorum: 2,
+    survivable: 1,
+    health: { level: 'good', sentence: 'All three replicas agree; one may fail.' },
+    progress: [],
+    ...changes,
+  }
+}
