@@ -116,7 +116,6 @@ export interface ReplicaReport {
   readonly ballot: { readonly round: number; readonly proposer: string }
   readonly slotDecided: number
   readonly slotExecuted: number
-  readonly stateRoot: string | undefined
   readonly logBytes: number
   readonly connectedTo: readonly string[]
   readonly lies: boolean

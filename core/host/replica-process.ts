@@ -20,8 +20,6 @@ import { systemClock } from './system-clock.ts'
 
 /** Unit: ms. How often the host hears how the replica is, when that changed. */
 const REPORT_MS = 100
-/** Unit: ms. A State root is computed for the report at most this often. */
-const ROOT_MS = 1_000
 /** Unit: ms. How often the host hears of it at least. */
 const ALIVE_MS = 400
 
@@ -144,8 +142,6 @@ class RunningReplica {
   readonly #init: RunningReplicaInit
   #reported = ''
   #reportedMs = 0
-  #rootMs = 0
-  #root: string | undefined
   #reporter: NodeJS.Timeout | undefined
 
   constructor(init: RunningReplicaInit) {
@@ -213,17 +209,12 @@ class RunningReplica {
     const { replica, store, connected } = this.#init
     const status = replica.status
     const nowMs = systemClock.read().monotonicMs
-    if (nowMs - this.#rootMs >= ROOT_MS) {
-      this.#rootMs = nowMs
-      this.#root = replica.stateRoot()
-    }
     const report = {
       role: status.role,
       leader: status.leader,
       ballot: status.ballot,
       slotDecided: status.slotDecided,
       slotExecuted: status.slotExecuted,
-      stateRoot: this.#root,
       logBytes: store.bytes,
       connectedTo: [...connected].toSorted(),
       lies: status.lies,

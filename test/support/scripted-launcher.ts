@@ -76,7 +76,6 @@ export class ScriptedProcess implements ReplicaProcess {
       ballot: { round: 0, proposer: '' },
       slotDecided: 0,
       slotExecuted: 0,
-      stateRoot: undefined,
       logBytes: 0,
       connectedTo: [],
       lies: false,
