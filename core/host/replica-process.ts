@@ -76,11 +76,11 @@ async function startReplica(orders: ReplicaOrders, tell: (message: ReplicaMessag
     folder,
     cluster,
     replica: self,
+    mustExist: orders.hasBegun,
     onRecord: (record) => {
       replica.recover(record)
     },
   })
-  if (orders.hasBegun && store.recovery.created) throw new AmnesiaError(folder)
   replica.start(systemClock.read())
   const connected = new Set<string>()
   const loop: { current?: EventLoop } = {}
@@ -249,30 +249,12 @@ function fail(tell: (message: ReplicaMessage) => void, error: unknown): void {
   setTimeout(() => process.exit(EXIT_FAILED), 50)
 }
 
-/**
- * A replica that may have forgotten a promise must never vote as its old self: it comes back as a new member.
- * Source: Chandra et al., Paxos Made Live (2007), 5.1 (disk corruption).
- */
-class AmnesiaError extends Error {
-  override readonly name = 'AmnesiaError'
-
-  constructor(folder: string) {
-    super(
-      `This replica's log is gone from ${folder}: it may have forgotten what it promised, so it must not vote again as ` +
-        'its old self. Nothing acknowledged is lost while a majority of the other members is healthy. ' +
-        'Put the folder back if it was moved; otherwise let this computer join again as a new replica.',
-    )
-  }
-}
-
 function faultCode(error: unknown): string {
-  if (error instanceof AmnesiaError) return 'STORAGE_LOG_GONE'
   return error instanceof StorageError || error instanceof TransportError ? error.fault.code : 'INTERNAL'
 }
 
 /** A damaged or foreign log stays so; a full disk may have room later. */
 function isFinal(error: unknown): boolean {
-  if (error instanceof AmnesiaError) return true
   if (!(error instanceof StorageError)) return false
-  return ['STORAGE_CORRUPT', 'STORAGE_FOREIGN', 'STORAGE_FORMAT_NEWER'].includes(error.fault.code)
+  return ['STORAGE_CORRUPT', 'STORAGE_FOREIGN', 'STORAGE_FORMAT_NEWER', 'STORAGE_LOG_GONE'].includes(error.fault.code)
 }

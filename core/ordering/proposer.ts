@@ -181,6 +181,8 @@ export class Proposer {
         }
         if (nowMs - phase.sentMs < ORDERING_TIMING.retryMs) return
         phase.sentMs = nowMs
+        // Its own acceptor may have been bound to the old leader's lease when it was asked first.
+        if (!phase.promises.complete().includes(this.#init.self)) this.#init.toSelf(phase.prepare)
         for (const to of this.#others()) this.#init.emit({ kind: 'send', to, message: phase.prepare })
         return
       case 'recovering':

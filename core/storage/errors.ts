@@ -12,6 +12,8 @@ export type StorageFault =
   | { readonly code: 'STORAGE_READ_ONLY'; readonly file: string }
   /** The folder holds the log of another replica, or of another cluster: both are given as found. */
   | { readonly code: 'STORAGE_FOREIGN'; readonly folder: string; readonly cluster: string; readonly replica: string }
+  /** A log was begun here, and nothing of it is left. */
+  | { readonly code: 'STORAGE_LOG_GONE'; readonly folder: string }
   | { readonly code: 'STORAGE_FORMAT_NEWER'; readonly file: string; readonly format: number }
   | { readonly code: 'STORAGE_CLOSED'; readonly folder: string }
 
@@ -98,6 +100,12 @@ function messageFor(fault: StorageFault): string {
       return (
         `This replica's log may not be written: ${fault.file}. The replica stopped making promises. ${SAFE} ` +
         'Make the folder writable for the user Synod runs as, then restart the replica.'
+      )
+    case 'STORAGE_LOG_GONE':
+      return (
+        `This replica's log is gone from ${fault.folder}: it may have forgotten what it promised, so it must not vote ` +
+        'again as its old self. Nothing acknowledged is lost while a majority of the other members is healthy. ' +
+        'Put the folder back if it was moved; otherwise let this computer join again as a new replica.'
       )
     case 'STORAGE_FOREIGN':
       return (

@@ -18,6 +18,8 @@ export interface RecordStoreInit {
   readonly folder: string
   readonly cluster: ClusterId
   readonly replica: ReplicaId
+  /** A log was begun here in an earlier life: STORAGE_LOG_GONE where nothing of it is left (the amnesia rule). */
+  readonly mustExist?: boolean
   /** A segment past this size is sealed, and the next record begins a new one. NeDB holds the open one in memory. */
   readonly segmentBytesMax?: number
   /** Called for every record found, in order, before the store is there; they count only if it comes to be. */

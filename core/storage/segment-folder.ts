@@ -36,6 +36,8 @@ export interface RecoverInit {
   readonly folder: string
   readonly cluster: ClusterId
   readonly replica: ReplicaId
+  /** A log was begun here: nothing is made anew where it is gone. */
+  readonly mustExist?: boolean
   readonly onRecord: (record: LogRecord) => void
 }
 
@@ -51,6 +53,10 @@ export function segmentFile(folder: string, segment: number): string {
  */
 export async function recoverFolder(init: RecoverInit): Promise<RecoveredFolder> {
   const { folder, cluster, replica } = init
+  // Before anything is made: a second look must find the log gone just as the first did.
+  if (init.mustExist === true && !(await holdsAnything(folder))) {
+    throw new StorageError({ code: 'STORAGE_LOG_GONE', folder })
+  }
   await createFolder(folder)
   const found = await readHeader(folder, { cluster, replica })
   const segments = await listSegments(folder, found)
@@ -65,6 +71,19 @@ export async function recoverFolder(init: RecoverInit): Promise<RecoveredFolder>
     cutBytes: scanned.cutBytes,
   }
   return { ...scanned, header, recovery, segment: Math.max(1, ...segments) }
+}
+
+async function holdsAnything(folder: string): Promise<boolean> {
+  const names = await guarded('read', folder, () => readdir(folder)).catch((error: unknown) => {
+    if (error instanceof StorageError && isMissing(error.cause)) return []
+    throw error
+  })
+  // With segments and no header the folder is damaged, which is another message.
+  return names.length > 0
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
 /**

@@ -84,7 +84,7 @@ export class LocalCluster {
             this.#note(name, note)
           },
           onTrace: (event, fields) => {
-            init.trace?.(`replica.${event}`, { replica: name, ...fields })
+            init.trace?.(`replica.${event}`, { ...fields, member: name })
           },
           onExit: ({ code, signal, expected }) => {
             const how = signal === null ? `with code ${code ?? 0}` : `by ${signal}`

@@ -114,6 +114,9 @@ describe('a replica whose log folder is gone', () => {
       replicas.some((replica) => replica.process === 'failed'),
     )
     expect(view.replicas.find(({ name }) => name === 'a')?.problem).toMatchObject({ code: 'STORAGE_LOG_GONE' })
+    // However often it is tried: nothing may be made anew in the old one's name.
+    await host.reopen()
+    await host.until('a has failed again', ({ replicas }) => replicas.some((replica) => replica.process === 'failed'))
     await rm(folder, { recursive: true, force: true })
     await rename(`${folder}-elsewhere`, folder)
     await host.call('replica.start', { cluster: host.cluster, replica: 'a' })
