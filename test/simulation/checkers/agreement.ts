@@ -1,0 +1,88 @@
+import { equalBytes } from '../../../core/base/bytes.ts'
+import type { Digest } from '../../../core/model/digest.ts'
+import { slot as toSlot } from '../../../core/model/ids.ts'
+import type { Replica } from '../../../core/replica/replica.ts'
+import { nodeName } from '../journal.ts'
+import type { ModelExecution } from '../model-execution.ts'
+import { holds } from './violation.ts'
+
+/** Roots are compared at slots divisible by this. */
+const ROOT_EVERY_SLOTS = 16
+
+interface AgreementInit {
+  readonly nodes: number
+  readonly model: ModelExecution
+  /** What a quorum was seen to accept for a slot; undefined while none was. */
+  readonly chosen: (slot: number) => Uint8Array | undefined
+  /** A slot is decided for the first time anywhere. */
+  readonly onDecided: (slot: number, value: Uint8Array, names: readonly string[]) => void
+}
+
+/** One decided batch a slot, whoever decides it and whenever, and only what a quorum accepted; equal State at equal slots. */
+export class AgreementChecker {
+  readonly #init: AgreementInit
+  readonly #values: (Uint8Array | undefined)[] = [undefined]
+  readonly #roots = new Map<number, Digest>()
+  /** Per node: how far its decided slots were looked at in this life, and its watermarks then. */
+  readonly #checked: number[]
+
+  constructor(init: AgreementInit) {
+    this.#init = init
+    this.#checked = new Array<number>(init.nodes).fill(0)
+  }
+
+  /** The highest slot decided anywhere. */
+  get slotDecided(): number {
+    return this.#values.length - 1
+  }
+
+  /** A replica that restarted is looked at from the first slot again. */
+  restarted(node: number): void {
+    this.#checked[node] = 0
+  }
+
+  /** `hasRotten`: its State was tampered with, so only its log is checked. */
+  check(node: number, replica: Replica, hasRotten: boolean): void {
+    const { slotDecided, slotExecuted } = replica.status
+    let checked = this.#checked[node] ?? 0
+    if (checked === slotDecided) return
+    holds(checked < slotDecided, 'watermarks', () => {
+      return `the decided index of ${nodeName(node)} fell from ${checked} to ${slotDecided}`
+    })
+    holds(slotExecuted <= slotDecided, 'watermarks', () => {
+      return `${nodeName(node)} executed slot ${slotExecuted}, and decided up to ${slotDecided}`
+    })
+    while (checked < slotDecided) {
+      checked += 1
+      this.#checkValue(node, checked, replica.decidedValue(toSlot(checked)))
+    }
+    this.#checked[node] = checked
+    if (!hasRotten && slotExecuted % ROOT_EVERY_SLOTS === 0) this.checkRoot(node, replica)
+  }
+
+  checkRoot(node: number, replica: Replica): void {
+    const slot = replica.status.slotExecuted
+    const root = replica.stateRoot()
+    const known = this.#roots.get(slot)
+    if (known === undefined) this.#roots.set(slot, root)
+    else holds(known === root, 'equal State', () => `after slot ${slot} the State of ${nodeName(node)} differs`)
+  }
+
+  #checkValue(node: number, slot: number, value: Uint8Array | undefined): void {
+    holds(value !== undefined, 'agreement', () => `${nodeName(node)} holds no batch for decided slot ${slot}`)
+    const known = this.#values[slot]
+    if (known !== undefined) {
+      holds(known === value || equalBytes(known, value), 'agreement', () => {
+        return `slot ${slot} was decided twice, differently, last at ${nodeName(node)}`
+      })
+      return
+    }
+    const chosen = this.#init.chosen(slot)
+    holds(chosen !== undefined, 'agreement', () => `${nodeName(node)} decided slot ${slot}, which no quorum accepted`)
+    holds(equalBytes(chosen, value), 'agreement', () => {
+      return `${nodeName(node)} decided another batch for slot ${slot} than a quorum accepted`
+    })
+    this.#values.push(value)
+    this.#init.onDecided(slot, value, this.#init.model.execute(value))
+  }
+}
