@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { TestHost, isAlive, isWell, valueOf, waitFor } from './harness.ts'
+import { TestHost, isAlive, isWell, signal, valueOf, waitFor } from './harness.ts'
 
 const INCREMENT = { op: 'increment', key: 'counter' }
 
@@ -66,7 +66,7 @@ describe('three replica processes', () => {
 
   it('keep everything acknowledged when all three processes are killed at once', async () => {
     const acknowledged = await countWith(4, countDown(40))
-    for (const pid of await host.pids()) process.kill(pid, 'SIGKILL')
+    for (const pid of await host.pids()) signal(pid, 'SIGKILL')
     await host.until(
       'all were started again',
       (view) => isWell(view) && view.replicas.every(({ restarts }) => restarts > 0),

@@ -108,6 +108,15 @@ export function isWell(view: ClusterView): boolean {
   return view.phase === 'serving' && view.survivable === 1
 }
 
+/** Sends a signal; a process that has gone meanwhile needs none. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
+
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

@@ -8,7 +8,7 @@ import { check } from '../linearizability/checker.ts'
 import { kv } from '../linearizability/models/kv.ts'
 import type { KvInput, KvOutput } from '../linearizability/models/kv.ts'
 import { HistoryRecorder } from '../linearizability/recorder.ts'
-import { TestHost, isWell } from './harness.ts'
+import { TestHost, isWell, signal } from './harness.ts'
 
 const CLIENTS = 8
 const KEYS = 4
@@ -29,7 +29,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const pid of paused) process.kill(pid, 'SIGCONT')
+  for (const pid of paused) signal(pid, 'SIGCONT')
   paused.clear()
   await host.close()
 })
@@ -102,18 +102,18 @@ async function strike(seed: number): Promise<void> {
     const target = replicas.find(({ name }) => name === leader && isForLeader) ?? replicas[prng.between(0, 2)]
     if (target?.pid === undefined || target.pid === null || target.process !== 'running') continue
     const kind = prng.between(0, 2)
-    if (kind === 0) process.kill(target.pid, 'SIGKILL')
+    if (kind === 0) signal(target.pid, 'SIGKILL')
     else if (kind === 1) pause(target.pid, prng.between(300, 2_500))
     else await restart(target.name)
   }
 }
 
 function pause(pid: number, forMs: number): void {
-  process.kill(pid, 'SIGSTOP')
+  signal(pid, 'SIGSTOP')
   paused.add(pid)
   setTimeout(() => {
     if (!paused.delete(pid)) return
-    process.kill(pid, 'SIGCONT')
+    signal(pid, 'SIGCONT')
   }, forMs)
 }
 

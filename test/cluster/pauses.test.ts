@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { TestHost, isWell, waitFor } from './harness.ts'
+import { TestHost, isWell, signal, waitFor } from './harness.ts'
 
 let host: TestHost
 let paused: number[] = []
@@ -10,7 +10,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const pid of paused) process.kill(pid, 'SIGCONT')
+  for (const pid of paused) signal(pid, 'SIGCONT')
   paused = []
   await host.close()
 })
@@ -19,7 +19,7 @@ async function pause(name: string): Promise<number> {
   const { replicas } = await host.view()
   const pid = replicas.find((replica) => replica.name === name)?.pid
   if (pid === undefined || pid === null) throw new Error(`replica ${name} has no process`)
-  process.kill(pid, 'SIGSTOP')
+  signal(pid, 'SIGSTOP')
   paused.push(pid)
   return pid
 }
@@ -31,7 +31,7 @@ describe('a leader that is paused', () => {
       const pid = await pause(leader ?? '')
       expect(await host.value('writer', round, { op: 'set', key: 'register', value: round })).toBeDefined()
       // Reads are asked for at the very moment the old leader wakes and still takes itself for the leader.
-      process.kill(pid, 'SIGCONT')
+      signal(pid, 'SIGCONT')
       const reads = await Promise.all(Array.from({ length: 20 }, () => host.read({ op: 'get', key: 'register' })))
       expect(new Set(reads.map((read) => JSON.stringify(read)))).toEqual(
         new Set([JSON.stringify({ value: round, found: true })]),
