@@ -28,6 +28,8 @@ export interface Executed {
   readonly digest: Digest
   /** Size of the Outputs' encoding. */
   readonly bytes: number
+  /** The State after this slot is to be kept: the slot holds a CHECKPOINT. */
+  readonly isCheckpoint: boolean
 }
 
 interface ExecutorInit {
@@ -43,10 +45,10 @@ interface ExecutorInit {
  * Source: Schneider, Implementing Fault-Tolerant Services Using the State Machine Approach (1990), 2.
  */
 export class Executor {
-  readonly #state: State
+  #state: State
   readonly #registry: Registry
   readonly #hash: HashFunction
-  readonly #sessions: Sessions
+  #sessions: Sessions
   #slotExecuted: Slot = SLOT_NONE
   readonly #teller: string
   #lies = false
@@ -69,6 +71,13 @@ export class Executor {
 
   get lies(): boolean {
     return this.#lies
+  }
+
+  /** The State after that slot, from a checkpoint: execution goes on behind it. */
+  install(state: State, slot: Slot): void {
+    this.#state = state
+    this.#sessions = new Sessions(state)
+    this.#slotExecuted = slot
   }
 
   /** Rehearsal: from now on the Outputs shown to others are wrong. State stays right. */
@@ -97,6 +106,8 @@ export class Executor {
 
   #executeOne(input: Input, at: { readonly slot: Slot; readonly position: number; readonly timeMs: number }): Output {
     const { machine, payload } = input
+    // Every replica takes one; a machine has no part in it, and twice is no harm.
+    if (input.kind === 'checkpoint') return accepted({ slot: at.slot })
     if (input.kind === 'read') return this.#apply({ machine, payload, readOnly: true, timeMs: at.timeMs })
     const earlier = this.#sessions.earlier(input)
     if (earlier !== undefined) return earlier
@@ -145,7 +156,8 @@ export class Executor {
       bytes += encoded.length
       return this.#hash(encoded)
     })
-    return { slot, timeMs, inputs, outputs, digest: this.#hash(encodeCanonical(digests)), bytes }
+    const isCheckpoint = inputs.some(({ kind }) => kind === 'checkpoint')
+    return { slot, timeMs, inputs, outputs, digest: this.#hash(encodeCanonical(digests)), bytes, isCheckpoint }
   }
 
   #shownOutput(output: Output): Output {

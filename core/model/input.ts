@@ -6,16 +6,20 @@ import type { ClientId, ReplicaId, Sequence } from './ids.ts'
  * `payload` is the canonical encoding of what the machine is asked; it stays encoded until it is executed.
  * `proxy` is the replica that waits for the Outputs. (client, sequence) names the Input for ever: a retry is the
  * same Input and gets the first Output again. A `read` is ordered like an Input but may change nothing and
- * leaves no session behind.
+ * leaves no session behind. A `checkpoint` asks every replica to keep its State as it is after the slot: it is an Input
+ * to the replicas and to no machine.
  */
 export interface Input {
-  readonly kind: 'input' | 'read'
+  readonly kind: 'input' | 'read' | 'checkpoint'
   readonly client: ClientId
   readonly sequence: Sequence
   readonly machine: string
   readonly payload: Uint8Array
   readonly proxy: ReplicaId
 }
+
+/** What stands in place of a machine's name in a CHECKPOINT. */
+export const CHECKPOINT_MACHINE = '~checkpoint'
 
 export function inputKey(input: Pick<Input, 'client' | 'sequence'>): string {
   return `${input.sequence}:${input.client}`

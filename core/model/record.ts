@@ -9,5 +9,8 @@ export type LogRecord =
   | { readonly kind: 'accepted'; readonly slot: Slot; readonly ballot: Ballot; readonly value: Uint8Array }
   /** This batch was fetched, decided, from another replica. */
   | { readonly kind: 'learned'; readonly slot: Slot; readonly value: Uint8Array }
-  /** Every slot up to this one is decided, and its batch stands in a record before this one. */
+  /**
+   * Every slot up to this one is decided, and its batch stands in a record before this one. An index that is written
+   * twice in a row says that the next one was jumped to: the slots between are in a checkpoint of a majority.
+   */
   | { readonly kind: 'decided'; readonly slot: Slot }

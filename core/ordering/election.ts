@@ -141,11 +141,12 @@ export class Election {
     this.#defer(nowMs)
   }
 
-  /** A follower's turn of the clock. */
-  followerTick(slotDecided: Slot, nowMs: number): void {
+  /** A follower's turn of the clock. `isUnfit`: it notices that the leader is silent, and leaves the rest to others. */
+  followerTick(slotDecided: Slot, nowMs: number, isUnfit = false): void {
     if (nowMs < this.#deadlineMs) return
     this.leaderLost()
     this.#defer(nowMs)
+    if (isUnfit) return
     this.#asking = {
       ballot: { round: this.#roundSeen + 1, proposer: this.#init.self },
       granted: new Set([this.#init.self]),

@@ -51,6 +51,8 @@ export class Ordering {
   /** The first slot past its own that it heard another member has decided, and since when. */
   #claim: { readonly slotDecided: Slot; readonly sinceMs: number } | undefined
   #nowMs = 0
+  /** Its State is not here: it may follow, and is not to lead. */
+  #isUnfit = false
 
   constructor({ self, configuration, prng, lease }: OrderingInit) {
     const members = configuration.members.map((member) => member.replica)
@@ -105,8 +107,9 @@ export class Ordering {
     return this.#proposer.inFlight
   }
 
-  /** Takes back one record of the durable log, in order, before anything else. `learned` and `decided` are the log's. */
+  /** Takes back one record of the durable log, in order, before anything else. What is decided is the log's. */
   recover(record: LogRecord): void {
+    if (record.kind === 'decided') this.#acceptor.decided(record.slot)
     if (record.kind === 'promised') this.#acceptor.recover({ ballot: record.ballot })
     if (record.kind === 'accepted') {
       const { slot, ballot, value } = record
@@ -127,9 +130,13 @@ export class Ordering {
     this.#election.start(nowMs)
   }
 
-  /** A turn of the clock. `isDiskStalled`: nothing has become durable here for too long. */
-  tick(nowMs: number, isDiskStalled = false): readonly OrderingEffect[] {
+  /**
+   * A turn of the clock. `isDiskStalled`: nothing has become durable here for too long. `isUnfit`: this replica should
+   * not lead, though it may follow: its State is not here.
+   */
+  tick(nowMs: number, { isDiskStalled = false, isUnfit = false } = {}): readonly OrderingEffect[] {
     this.#nowMs = nowMs
+    this.#isUnfit = isUnfit
     this.#proposerTick()
     const { ballot, role } = this.#proposer
     if (role === 'leader' && ballot !== undefined) {
@@ -137,7 +144,7 @@ export class Ordering {
       else if (this.#leadership.tick(this.#slotDecided, nowMs)) this.#election.leads(ballot, nowMs)
       else this.#handOver('lost-quorum')
     } else if (!isDiskStalled) {
-      this.#election.followerTick(this.#slotDecided, nowMs)
+      this.#election.followerTick(this.#slotDecided, nowMs, isUnfit)
       this.#prepare(this.#election.elected())
     }
     this.#pulse()
@@ -202,6 +209,21 @@ export class Ordering {
     const before = this.#proposer.role
     this.#proposer.decided(slot, value, nowMs)
     this.#afterProposer(before)
+    return this.#take()
+  }
+
+  /**
+   * A majority vouches that every slot up to here is decided, and this replica goes on behind it without their batches.
+   * It is in no state to propose.
+   */
+  jumped(slot: Slot, nowMs: number): readonly OrderingEffect[] {
+    this.#nowMs = nowMs
+    this.#isUnfit = true
+    this.#handOver('abdicated')
+    this.#slotDecided = slot
+    this.#acceptor.decided(slot)
+    this.#learner.decided(slot)
+    this.#proposer.recovered(slot)
     return this.#take()
   }
 
@@ -336,7 +358,9 @@ export class Ordering {
   }
 
   #prepare(ballot: Ballot | undefined): void {
-    if (ballot !== undefined && this.#proposer.role === 'follower') this.#proposer.prepare(ballot, this.#nowMs)
+    // Pre-votes may have been asked for before its State went.
+    if (ballot !== undefined && this.#proposer.role === 'follower' && !this.#isUnfit)
+      this.#proposer.prepare(ballot, this.#nowMs)
   }
 
   #stepDown(reason: ElectionReason): void {

@@ -5,9 +5,13 @@ import { LIMITS } from '../model/limits.ts'
 import type { Output } from '../model/output.ts'
 import type { OutputMessage } from '../wire/output.ts'
 
+/** What an Output takes in memory beyond its encoding, about. */
+const OUTPUT_BYTES = 128
+
 interface Answer {
   readonly outputs: readonly Output[]
   readonly digest: Digest
+  /** Size of the Outputs' encoding; as it is kept, what it takes in memory. */
   readonly bytes: number
 }
 
@@ -21,16 +25,23 @@ export class Answers {
   readonly #answers = new Map<Slot, Answer>()
   #bytes = 0
 
-  keep(slot: Slot, answer: Answer): void {
-    this.#answers.set(slot, answer)
-    this.#bytes += answer.bytes
-    for (const [oldest, { bytes }] of this.#answers) {
+  keep(slot: Slot, { outputs, digest, bytes: encodedBytes }: Answer): void {
+    const bytes = encodedBytes + outputs.length * OUTPUT_BYTES
+    // Not what else the caller's object holds: the Inputs would stay in memory with it.
+    this.#answers.set(slot, { outputs, digest, bytes })
+    this.#bytes += bytes
+    for (const [oldest, { bytes: oldestBytes }] of this.#answers) {
       const fits = this.#answers.size <= LIMITS.outputSlotsMax && this.#bytes <= LIMITS.outputBytesMax
       // The newest stay whatever their size: their proxies may be about to ask.
       if (fits || this.#answers.size <= LIMITS.outputSlotsMin) return
       this.#answers.delete(oldest)
-      this.#bytes -= bytes
+      this.#bytes -= oldestBytes
     }
+  }
+
+  /** This replica's Outputs of a slot, while they are kept. */
+  find(slot: Slot): readonly Output[] | undefined {
+    return this.#answers.get(slot)?.outputs
   }
 
   /** Votes asked for again; slots not executed yet will be voted on when they are. */

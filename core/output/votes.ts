@@ -17,6 +17,9 @@ const ASKS_FOR_PICTURE_MAX = 4
 /** Votes that come before the slot was executed here. */
 const SLOTS_EARLY_MAX = 4096
 
+/** What an Input and its Output take in memory beyond payload and encoding, about. */
+const INPUT_BYTES = 512
+
 /** A slot this replica is the proxy of, under vote. */
 export interface SlotUnderVote {
   readonly slot: Slot
@@ -29,7 +32,7 @@ export interface SlotUnderVote {
 }
 
 interface Open extends SlotUnderVote {
-  /** Size of its Outputs, for the bound on what is kept. */
+  /** What it takes in memory, about: for the bound on what is kept. */
   readonly bytes: number
   /** Rises with every change of any slot: readers ask for what came after what they have. */
   version: number
@@ -93,7 +96,8 @@ export class Votes {
     tally.own(executed.digest, executed.outputs)
     tally.vote(self, executed.digest, context.nowMs)
     for (const [replica, { digest, atMs }] of early ?? []) tally.vote(replica, digest, atMs)
-    const { slot, ballot, timeMs, inputs, bytes } = executed
+    const { slot, ballot, timeMs, inputs } = executed
+    const bytes = inputs.reduce((sum, { payload }) => sum + payload.length + INPUT_BYTES, executed.bytes)
     const open: Open = {
       slot,
       ballot,

@@ -1,3 +1,4 @@
+import type { CheckpointEffect, CheckpointNote } from '../checkpoint/effects.ts'
 import type { Ballot } from '../model/ballot.ts'
 import type { Digest } from '../model/digest.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
@@ -17,6 +18,9 @@ export type Effect =
   | { readonly kind: 'persist'; readonly record: LogRecord; readonly then: readonly Addressed[] }
   | { readonly kind: 'reply'; readonly request: RequestNumber; readonly reply: Reply }
   | { readonly kind: 'note'; readonly note: Note }
+  /** Read decided slots from the durable log, as many as fit a part, and give them back as `log-read`. */
+  | { readonly kind: 'read-log'; readonly to: ReplicaId; readonly slotFrom: Slot; readonly slotTo: Slot }
+  | Extract<CheckpointEffect, { kind: 'checkpoint' | 'certify' | 'retain' | 'read-checkpoint' | 'unpack' }>
 
 export interface Addressed {
   readonly to: ReplicaId
@@ -60,6 +64,7 @@ export type Note =
       readonly cause: 'first' | 'silence' | 'abdicated' | 'lost-quorum' | 'disk-stall'
     }
   | { readonly kind: 'leader'; readonly leader: ReplicaId | undefined; readonly ballot: Ballot }
+  | CheckpointNote
 
 export type Role = 'follower' | 'candidate' | 'leader'
 

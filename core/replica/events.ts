@@ -1,4 +1,9 @@
-import type { ReplicaId, ClientId, Sequence } from '../model/ids.ts'
+import type { CheckpointInfo } from '../model/checkpoint.ts'
+import type { Digest } from '../model/digest.ts'
+import type { ClientId, ReplicaId, Sequence, Slot } from '../model/ids.ts'
+import type { StoredSlot } from '../ports/record-store.ts'
+import type { Entry } from '../state/partition.ts'
+import type { CheckpointMessage } from '../wire/checkpoint.ts'
 import type { Message } from '../wire/message.ts'
 
 /** Names one waiting caller inside one process. */
@@ -26,6 +31,33 @@ export type ReplicaEvent =
       readonly consistency: 'linearizable' | 'stale'
       readonly timeoutMs: number
     }
+  /** The operator orders a CHECKPOINT. */
+  | { readonly kind: 'checkpoint'; readonly request: RequestNumber; readonly timeoutMs: number }
+  /** Slots were read from the durable log, from `slotFrom` on; none when they are not there (yet, or any more). */
+  | {
+      readonly kind: 'log-read'
+      readonly to: ReplicaId
+      readonly slotFrom: Slot
+      readonly slots: readonly StoredSlot[]
+    }
+  /** A checkpoint is on disk, read back and verified. */
+  | { readonly kind: 'checkpoint-written'; readonly checkpoint: CheckpointInfo }
+  | { readonly kind: 'checkpoint-failed'; readonly slot: Slot; readonly message: string }
+  /** A certificate is on disk. Of one that could not be written nothing is told; it is tried again. */
+  | { readonly kind: 'certified'; readonly slot: Slot }
+  /** A checkpoint turned out damaged, and is not there any more. */
+  | { readonly kind: 'checkpoint-lost'; readonly slot: Slot }
+  /** What another replica asked for of a checkpoint. */
+  | { readonly kind: 'checkpoint-read'; readonly to: ReplicaId; readonly messages: readonly CheckpointMessage[] }
+  /** A received partition; without entries when it is not what its digest says. */
+  | {
+      readonly kind: 'unpacked'
+      readonly partition: number
+      readonly digest: Digest
+      readonly entries: readonly Entry[] | undefined
+    }
+  /** A backup reads the checkpoint of this slot (0: none) and the log after it; undefined: it no longer does. */
+  | { readonly kind: 'hold'; readonly slot: Slot | undefined }
   /** The caller no longer waits. */
   | { readonly kind: 'forget'; readonly request: RequestNumber }
   /** So many more records of its persist effects are durable, in order; told before what hung on them is delivered. */

@@ -1,7 +1,9 @@
+import { encodeCanonical } from '../model/canonical.ts'
 import type { Configuration } from '../model/configuration.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { clientId, sequence } from '../model/ids.ts'
 import type { Input } from '../model/input.ts'
+import { CHECKPOINT_MACHINE } from '../model/input.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Output } from '../model/output.ts'
 import type { ClockReading } from '../ports/clock.ts'
@@ -46,6 +48,7 @@ export class Proxy {
   readonly #given = new Set<Pending>()
   #givenBytes = 0
   #reads = 0
+  #checkpoints = 0
 
   constructor(init: ProxyInit) {
     this.#init = init
@@ -69,6 +72,25 @@ export class Proxy {
   readStale(event: Read): void {
     const { slot, output } = this.#init.readStale(event.machine, event.payload)
     this.#reply(event.request, { kind: 'stale', slot, output })
+  }
+
+  /** The operator's CHECKPOINT: ordered, executed and voted on like any Input. */
+  checkpoint(event: Extract<ReplicaEvent, { kind: 'checkpoint' }>, now: ClockReading): void {
+    this.#add(this.checkpointInput(), event, now.monotonicMs)
+  }
+
+  /** A CHECKPOINT that nobody waits for. */
+  checkpointInput(): Input {
+    this.#checkpoints += 1
+    return {
+      kind: 'checkpoint',
+      // No client may use a name that begins with a tilde.
+      client: clientId(`~checkpoint/${this.#init.life}/${this.#init.self.slice(-16)}`),
+      sequence: sequence(this.#checkpoints),
+      machine: CHECKPOINT_MACHINE,
+      payload: encodeCanonical(null),
+      proxy: this.#init.self,
+    }
   }
 
   /** Orders a read like an Input. `arrivedMs`: when its caller began to wait. */
@@ -204,7 +226,7 @@ export class Proxy {
     if (this.#given.delete(pending)) this.#givenBytes -= pending.input.payload.length
   }
 
-  #add(input: Input, event: Submit | Read, arrivedMs: number): void {
+  #add(input: Input, event: Pick<Submit, 'request' | 'timeoutMs'>, arrivedMs: number): void {
     const waiter: Waiter = {
       request: event.request,
       arrivedMs,

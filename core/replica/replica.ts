@@ -1,61 +1,44 @@
 import { assert, unreachable } from '../base/assert.ts'
-import type { Prng } from '../base/prng.ts'
+import { Checkpoints } from '../checkpoint/checkpoints.ts'
+import { CHECKPOINT_POLICY } from '../checkpoint/policy.ts'
 import type { Ballot } from '../model/ballot.ts'
-import { BALLOT_NONE } from '../model/ballot.ts'
+import type { CheckpointInfo } from '../model/checkpoint.ts'
 import type { Configuration } from '../model/configuration.ts'
 import { isMember } from '../model/configuration.ts'
 import { encodeCanonical } from '../model/canonical.ts'
-import type { Digest, HashFunction } from '../model/digest.ts'
+import type { Digest } from '../model/digest.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
-import type { Input } from '../model/input.ts'
+import { SLOT_NONE } from '../model/ids.ts'
 import { LIMITS } from '../model/limits.ts'
+import type { Output } from '../model/output.ts'
 import type { LogRecord } from '../model/record.ts'
 import type { ClockReading } from '../ports/clock.ts'
+import type { Executed } from '../execution/executor.ts'
 import { Executor } from '../execution/executor.ts'
 import { Log } from '../log/log.ts'
 import type { LogEffect } from '../log/log.ts'
-import type { Registry } from '../machine/registry.ts'
-import type { LeaseInit, OrderingEffect } from '../ordering/effects.ts'
+import type { OrderingEffect } from '../ordering/effects.ts'
 import { Ordering } from '../ordering/ordering.ts'
 import { ORDERING_TIMING } from '../ordering/timing.ts'
 import { Answers } from '../output/answers.ts'
-import type { SlotUnderVote } from '../output/votes.ts'
 import { Votes } from '../output/votes.ts'
 import { State } from '../state/state.ts'
 import { encodeBatch } from '../wire/batch.ts'
+import { isCheckpointMessage } from '../wire/checkpoint.ts'
 import type { FreeMessage, Message } from '../wire/message.ts'
-import type { OutputMessage } from '../wire/output.ts'
-import type { Effect, Note, Role, SlotVotes } from './effects.ts'
+import { Applier } from './applier.ts'
+import type { Effect, Note, SlotVotes } from './effects.ts'
 import type { ReplicaEvent } from './events.ts'
+import { Forwarding } from './forwarding.ts'
 import { LeaderQueue } from './leader-queue.ts'
+import { OutputTraffic } from './output-traffic.ts'
 import { Proxy } from './proxy.ts'
 import { Reads } from './reads.ts'
+import type { ReplicaCheckpoints, ReplicaInit, ReplicaStatus } from './replica-init.ts'
 import { SyncWatch } from './sync-watch.ts'
 
-export interface ReplicaInit {
-  readonly self: ReplicaId
-  readonly configuration: Configuration
-  readonly registry: Registry
-  readonly hash: HashFunction
-  /** Differs between any two lives of any replica's process; names this life's reads. At most 32 characters. */
-  readonly life: string
-  readonly prng: Prng
-  /** Reads without a round while measured time allows it; off when absent, and the same at every member. */
-  readonly lease?: LeaseInit | undefined
-  /** Inputs that may wait at this replica before clients are told that it is busy. */
-  readonly queueInputsMax?: number | undefined
-}
-
-/** What the outside may look at between two steps. */
-export interface ReplicaStatus {
-  readonly role: Role
-  readonly leader: ReplicaId | undefined
-  readonly ballot: Ballot
-  readonly slotDecided: Slot
-  readonly slotExecuted: Slot
-  readonly waiting: number
-  readonly lies: boolean
-}
+export { CHECKPOINT_POLICY }
+export type { ReplicaInit, ReplicaStatus } from './replica-init.ts'
 
 /**
  * A replica: all stages composed to one synchronous, deterministic `step(event) -> effects`. It reads no clock, makes
@@ -68,20 +51,26 @@ export class Replica {
   readonly #ordering: Ordering
   readonly #log: Log
   readonly #executor: Executor
+  readonly #checkpoints: Checkpoints
+  readonly #applier: Applier
   readonly #answers = new Answers()
   readonly #votes: Votes
   readonly #queue: LeaderQueue
   readonly #queueInputsMax: number
   readonly #proxy: Proxy
+  readonly #outputs: OutputTraffic
   readonly #reads: Reads
   readonly #sync = new SyncWatch()
-  /** Inputs the queue had no room for, by the proxy that sent them. */
-  readonly #refused = new Map<ReplicaId, Input[]>()
+  readonly #forwarding: Forwarding
   #effects: Effect[] = []
   #now: ClockReading = { monotonicMs: 0, wallMs: 0 }
   #started = false
   readonly #logEffects: LogEffect[] = []
   #appliesLog = false
+
+  readonly #emit = (effect: Effect): void => {
+    this.#effects.push(effect)
+  }
 
   constructor(init: ReplicaInit) {
     const { self, configuration, registry, hash, life, prng, lease, queueInputsMax } = init
@@ -90,17 +79,27 @@ export class Replica {
     this.#ordering = new Ordering({ self, configuration, prng, lease })
     this.#queue = new LeaderQueue(queueInputsMax)
     this.#queueInputsMax = queueInputsMax ?? LIMITS.queueInputsMax
-    this.#log = new Log({ self, members: configuration.members.map((member) => member.replica) })
+    this.#log = new Log({
+      self,
+      members: configuration.members.map((member) => member.replica),
+      memory: init.logMemory,
+      slotUnsynced: () => this.#sync.slotUnsynced,
+    })
     this.#executor = new Executor({ state: new State(hash), registry, hash, teller: self })
+    const { cluster, signer: signing } = init
+    const policy = { ...CHECKPOINT_POLICY, ...init.checkpointPolicy }
+    this.#checkpoints = new Checkpoints({ self, cluster, configuration, hash, signing, policy })
+    this.#applier = this.#createApplier()
+    this.#forwarding = new Forwarding(self, this.#queue, (to, message) => {
+      this.#send(to, message)
+    })
     this.#votes = new Votes({ self, configuration, hash })
     this.#proxy = new Proxy({
       self,
       life,
       configuration,
       votes: this.#votes,
-      emit: (effect) => {
-        this.#effects.push(effect)
-      },
+      emit: this.#emit,
       queueInputsMax,
       order: (inputs) => inputs.filter((input) => !this.#queue.add(input)),
       readStale: (machine, payload) => ({
@@ -108,13 +107,15 @@ export class Replica {
         output: this.#executor.read(machine, payload),
       }),
     })
+    const send = (to: ReplicaId, message: FreeMessage): void => {
+      this.#send(to, message)
+    }
+    this.#outputs = new OutputTraffic({ answers: this.#answers, votes: this.#votes, proxy: this.#proxy, send })
     this.#reads = new Reads({
       self,
       life,
       configuration,
-      send: (to, message) => {
-        this.#send(to, message)
-      },
+      send,
       reply: (request, reply) => {
         this.#effects.push({ kind: 'reply', request, reply })
       },
@@ -129,24 +130,50 @@ export class Replica {
     })
   }
 
-  /** Takes back one record of the durable log, in order, before `start`. */
+  #createApplier(): Applier {
+    return new Applier({
+      self: this.#self,
+      log: this.#log,
+      executor: this.#executor,
+      checkpoints: this.#checkpoints,
+      emit: this.#emit,
+      note: (note) => {
+        this.#note(note)
+      },
+      onExecuted: (executed) => {
+        this.#executed(executed)
+      },
+      onInstalled: (slot) => {
+        this.#votes.recovered(slot)
+      },
+      jump: (slot) => {
+        this.#applyOrdering(this.#ordering.jumped(slot, this.#now.monotonicMs))
+        this.#applyLog(this.#log.jump(slot))
+      },
+    })
+  }
+
+  /** The checkpoints found on disk, and the State of the newest stable one; before the first record. */
+  restore(checkpoints: readonly CheckpointInfo[], loaded?: { readonly slot: Slot; readonly state: State }): void {
+    this.#applier.restore(checkpoints, loaded)
+  }
+
+  /** Takes back one record of the durable log, in order, before `start`. Executes what it shows to be decided. */
   recover(record: LogRecord): void {
     assert(!this.#started, 'records are taken back before the start')
     this.#ordering.recover(record)
-    this.#log.recover(record)
+    this.#applyLog(this.#log.recover(record))
   }
 
-  /** Ends recovery: rebuilds the State from the decided slots. */
+  /** Ends recovery. */
   start(now: ClockReading): void {
-    this.#started = true
     this.#now = now
-    for (const { slot, value } of this.#log.recovered()) {
-      const executed = this.#executor.execute(slot, value)
-      this.#answers.keep(slot, executed)
-    }
+    this.#log.recovered(this.#checkpoints.stable?.slot ?? SLOT_NONE)
     this.#ordering.recovered(this.#log.slotDecided)
-    this.#votes.recovered(this.#log.slotDecided)
+    this.#votes.recovered(this.#executor.slotExecuted)
+    this.#started = true
     this.#ordering.start(now.monotonicMs)
+    this.#applier.start(now.monotonicMs)
   }
 
   get status(): ReplicaStatus {
@@ -158,7 +185,14 @@ export class Replica {
       slotExecuted: this.#executor.slotExecuted,
       waiting: this.#proxy.waiting + this.#reads.size,
       lies: this.#executor.lies,
+      isStateMissing: this.#applier.isStateMissing,
     }
+  }
+
+  /** Checkpoints, what may be dropped, and a state transfer under way, for people. */
+  get checkpoints(): ReplicaCheckpoints {
+    const { checkpoints, counter, pinned, retained, transfer, writing } = this.#checkpoints
+    return { checkpoints, counter, pinned, retained, transfer, writing, slotFirst: this.#log.slotFirst }
   }
 
   /** Digest of the whole State, computed from what changed since it was last asked for. */
@@ -166,9 +200,19 @@ export class Replica {
     return this.#executor.state.root()
   }
 
-  /** The batch of a decided slot, encoded. */
+  /** The batch of a decided slot, encoded, if it is in memory. */
   decidedValue(slot: Slot): Uint8Array | undefined {
     return this.#log.decidedValue(slot)
+  }
+
+  /** The last decided slot that may be read from the durable log together with `slotFrom`; undefined: not yet. */
+  readableTo(slotFrom: Slot): Slot | undefined {
+    return this.#log.readableTo(slotFrom)
+  }
+
+  /** This replica's own Outputs of a slot; of the newest slots only. */
+  outputs(slot: Slot): readonly Output[] | undefined {
+    return this.#answers.find(slot)
   }
 
   /** The newest slots this replica was the proxy of, newest first, with the votes as they stand. */
@@ -204,6 +248,9 @@ export class Replica {
       case 'submit':
         this.#proxy.submit(event, this.#now)
         return
+      case 'checkpoint':
+        this.#proxy.checkpoint(event, this.#now)
+        return
       case 'read':
         this.#read(event)
         return
@@ -216,6 +263,20 @@ export class Replica {
         return
       case 'peer':
         this.#ordering.peer(event.replica, event.connected, this.#now.monotonicMs)
+        this.#applier.peer(event.replica, event.connected, this.#now.monotonicMs)
+        return
+      case 'log-read':
+        if (event.to === this.#self) this.#applier.read(event.slots, this.#now.monotonicMs)
+        else this.#applyLog(this.#log.read(event.to, event.slotFrom, event.slots))
+        return
+      case 'checkpoint-written':
+      case 'checkpoint-failed':
+      case 'checkpoint-lost':
+      case 'certified':
+      case 'checkpoint-read':
+      case 'unpacked':
+      case 'hold':
+        this.#applier.event(event, this.#now.monotonicMs)
         return
       case 'clock-jumped':
         this.#ordering.clockJumped()
@@ -237,11 +298,13 @@ export class Replica {
   #tick(): void {
     const nowMs = this.#now.monotonicMs
     const isDiskStalled = this.#sync.waitingMs(nowMs) > ORDERING_TIMING.diskStallMs
-    this.#applyOrdering(this.#ordering.tick(nowMs, isDiskStalled))
-    this.#applyLog(this.#log.tick(nowMs))
+    const isUnfit = this.#applier.isStateMissing
+    this.#applyOrdering(this.#ordering.tick(nowMs, { isDiskStalled, isUnfit }))
+    this.#applyLog(this.#log.tick(nowMs, !this.#sync.isFull))
+    this.#applier.tick(nowMs)
     this.#reads.tick(nowMs)
     this.#proxy.tick(this.#ordering.route(nowMs), this.#now)
-    this.#askAgain()
+    this.#outputs.askAgain(nowMs)
     this.#flush()
   }
 
@@ -254,16 +317,21 @@ export class Replica {
 
   #message(from: ReplicaId, message: Message): void {
     const nowMs = this.#now.monotonicMs
+    if (isCheckpointMessage(message)) {
+      this.#applier.message(from, message, nowMs)
+      return
+    }
     switch (message.kind) {
       case 'log-request':
       case 'log-reply':
+      case 'log-gone':
         this.#applyLog(this.#log.message(from, message, nowMs))
         return
       case 'vote':
       case 'vote-request':
       case 'outputs-request':
       case 'outputs':
-        this.#output(from, message)
+        this.#outputs.message(from, message, nowMs)
         return
       case 'read-index-request': {
         const { number, effects } = this.#ordering.confirm(nowMs)
@@ -278,7 +346,10 @@ export class Replica {
         this.#reads.message(from, message, nowMs)
         return
       case 'forward':
-        this.#forwarded(from, message)
+        this.#forwarding.forwarded(from, message, {
+          isLeader: this.#ordering.role === 'leader',
+          leader: this.#ordering.leader,
+        })
         return
       case 'busy':
         this.#proxy.busy(message.inputs)
@@ -290,42 +361,6 @@ export class Replica {
         return
       default:
         this.#applyOrdering(this.#ordering.message(from, message, nowMs))
-    }
-  }
-
-  #forwarded(from: ReplicaId, message: Extract<Message, { kind: 'forward' }>): void {
-    if (this.#ordering.role === 'leader') {
-      for (const input of message.inputs) {
-        if (this.#queue.add(input)) continue
-        const refused = this.#refused.get(input.proxy) ?? []
-        this.#refused.set(input.proxy, refused)
-        refused.push(input)
-      }
-      return
-    }
-    // A proxy that can't reach the leader sends through a member that can; one hop, so nothing goes in circles.
-    const { leader } = this.#ordering
-    if (message.relayed || leader === undefined || leader === from || leader === this.#self) return
-    this.#send(leader, { kind: 'forward', relayed: true, inputs: message.inputs })
-  }
-
-  #output(from: ReplicaId, message: OutputMessage): void {
-    switch (message.kind) {
-      case 'vote':
-        this.#proxy.settle(this.#votes.vote(from, message, this.#now.monotonicMs))
-        return
-      case 'outputs':
-        this.#proxy.settle(this.#votes.outputs(from, message))
-        return
-      case 'vote-request':
-        for (const answer of this.#answers.votes(from, message.slots)) this.#send(answer.to, answer.message)
-        return
-      case 'outputs-request':
-        for (const answer of this.#answers.outputs(from, message.slot, message.first))
-          this.#send(answer.to, answer.message)
-        return
-      default:
-        unreachable(message)
     }
   }
 
@@ -378,8 +413,16 @@ export class Replica {
         case 'persist':
           this.#persist({ ...effect, then: [] })
           break
+        case 'read-log':
+          this.#effects.push(effect)
+          break
+        case 'gone':
+          this.#applier.gone(this.#now.monotonicMs)
+          break
         case 'decided':
-          this.#execute(effect.slot, effect.ballot, effect.value)
+          this.#applier.decided(effect.slot, effect.ballot, effect.value, this.#now.monotonicMs)
+          // What is taken back is not news to the ordering, which has its own records.
+          if (!this.#started) break
           this.#applyOrdering(this.#ordering.decided(effect.slot, effect.value, this.#now.monotonicMs))
           break
         default:
@@ -390,29 +433,30 @@ export class Replica {
     this.#appliesLog = false
   }
 
-  #execute(slot: Slot, ballot: Ballot | undefined, value: Uint8Array): void {
-    const executed = this.#executor.execute(slot, value)
+  #executed(executed: Executed & { readonly ballot: Ballot }): void {
+    const { slot, digest } = executed
     this.#answers.keep(slot, executed)
+    if (!this.#started) return
     const proxies = new Set<ReplicaId>()
     for (const input of executed.inputs) {
       this.#queue.settle(input)
       proxies.add(input.proxy)
     }
     for (const proxy of proxies) {
-      if (proxy !== this.#self) this.#send(proxy, { kind: 'vote', slot, digest: executed.digest })
+      if (proxy !== this.#self) this.#send(proxy, { kind: 'vote', slot, digest })
     }
-    const slotUnderVote: SlotUnderVote | undefined = this.#votes.executed(
-      { ...executed, ballot: ballot ?? BALLOT_NONE },
-      { isProxy: proxies.has(this.#self), nowMs: this.#now.monotonicMs },
-    )
+    const nowMs = this.#now.monotonicMs
+    const slotUnderVote = this.#votes.executed(executed, { isProxy: proxies.has(this.#self), nowMs })
     if (slotUnderVote !== undefined) this.#proxy.executed(slotUnderVote)
-    this.#reads.executed(this.#now.monotonicMs)
+    this.#reads.executed(nowMs)
   }
 
   /** What a turn of the loop gathered leaves together: Inputs to the leader, batches to the acceptors. */
   #flush(): void {
     const nowMs = this.#now.monotonicMs
+    this.#applier.pump(nowMs)
     const isLeader = this.#ordering.role === 'leader'
+    if (isLeader && this.#applier.isCheckpointDue(nowMs)) this.#queue.add(this.#proxy.checkpointInput())
     const leader = this.#ordering.route(nowMs)
     this.#proxy.flush({ leader, isLeader }, this.#now)
     while (isLeader && this.#queue.size > 0 && this.#ordering.room > 0) {
@@ -421,12 +465,8 @@ export class Replica {
     }
     this.#flushReads(leader, nowMs)
     this.#applyOrdering(this.#ordering.flush(nowMs))
-    for (const ask of this.#votes.askDiffering(nowMs)) this.#send(ask.to, ask.message)
-    for (const [to, inputs] of this.#refused) {
-      const names = inputs.slice(0, LIMITS.batchInputsMax).map(({ client, sequence }) => ({ client, sequence }))
-      this.#send(to, { kind: 'busy', inputs: names })
-    }
-    this.#refused.clear()
+    this.#outputs.askDiffering(nowMs)
+    this.#forwarding.flush()
   }
 
   #flushReads(leader: ReplicaId | undefined, nowMs: number): void {
@@ -442,11 +482,6 @@ export class Replica {
     })
     this.#applyOrdering(confirmed)
     this.#reads.executed(nowMs)
-  }
-
-  #askAgain(): void {
-    const awaited = (slot: Slot): boolean => this.#proxy.isAwaited(slot)
-    for (const ask of this.#votes.askAgain(awaited, this.#now.monotonicMs)) this.#send(ask.to, ask.message)
   }
 
   #persist(effect: Extract<Effect, { kind: 'persist' }>): void {

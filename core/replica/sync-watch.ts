@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import type { Slot } from '../model/ids.ts'
 import type { LogRecord } from '../model/record.ts'
 
 /** Beyond this a replica takes no more batches from a leader until its disk has caught up. */
@@ -6,13 +7,13 @@ const UNSYNCED_BYTES_MAX = 64 * 1024 * 1024
 
 /** What was handed to the disk and is not durable yet: how old, how much. */
 export class SyncWatch {
-  readonly #pending: { readonly sinceMs: number; readonly bytes: number }[] = []
+  readonly #pending: { readonly sinceMs: number; readonly bytes: number; readonly slot: Slot | undefined }[] = []
   #first = 0
   #bytes = 0
 
   handed(record: LogRecord, nowMs: number): void {
     const bytes = 'value' in record ? record.value.length : 0
-    this.#pending.push({ sinceMs: nowMs, bytes })
+    this.#pending.push({ sinceMs: nowMs, bytes, slot: 'value' in record ? record.slot : undefined })
     this.#bytes += bytes
   }
 
@@ -32,6 +33,16 @@ export class SyncWatch {
   waitingMs(nowMs: number): number {
     const oldest = this.#pending[this.#first]
     return oldest === undefined ? 0 : nowMs - oldest.sinceMs
+  }
+
+  /** The lowest slot with a batch that is not durable yet. */
+  get slotUnsynced(): Slot | undefined {
+    let lowest: Slot | undefined
+    for (let index = this.#first; index < this.#pending.length; index += 1) {
+      const slot = this.#pending[index]?.slot
+      if (slot !== undefined && (lowest === undefined || slot < lowest)) lowest = slot
+    }
+    return lowest
   }
 
   get isFull(): boolean {

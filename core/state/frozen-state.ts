@@ -2,7 +2,7 @@ import type { CanonicalValue } from '../model/canonical.ts'
 import type { Digest } from '../model/digest.ts'
 import type { DigestTreeView } from './digest-tree.ts'
 import { DigestTree } from './digest-tree.ts'
-import type { Entry } from './partition.ts'
+import type { Entry, Partition } from './partition.ts'
 import type { KeyRange } from './sorted-keys.ts'
 import type { Holdings, StateView } from './view.ts'
 import { getFrom, keptDigests, partitionAt, scanOf, scrubTreeOf } from './view.ts'
@@ -38,6 +38,21 @@ export class FrozenState implements StateView {
 
   partitionDigests(): readonly Digest[] {
     return keptDigests(this.#holdings)
+  }
+
+  /** One partition's share of `partitionDigests`. */
+  partitionDigest(partition: number): Digest {
+    return partitionAt(this.#holdings, partition).digest(this.#holdings.hash)
+  }
+
+  /** How many entries its digest is still to be computed of: none when it is kept. */
+  unhashed(partition: number): number {
+    return partitionAt(this.#holdings, partition).unhashed
+  }
+
+  /** For a State that takes the partition over: nobody writes to it any more. */
+  sharedPartition(partition: number): Partition {
+    return partitionAt(this.#holdings, partition)
   }
 
   digestTree(): DigestTreeView {

@@ -62,6 +62,11 @@ export class Partition {
     this.#digest = undefined
   }
 
+  /** Entries that `digest` would have to hash. */
+  get unhashed(): number {
+    return this.#digest === undefined ? this.values.size : 0
+  }
+
   /** In key order, which for `sort` without a comparison is the order of UTF-16 code units. */
   entries(): readonly Entry[] {
     const entries: Entry[] = []

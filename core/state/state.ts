@@ -72,12 +72,12 @@ export class State implements StateView {
 
   /**
    * Holds these entries in a partition and nothing else: for a checkpoint that is loaded, a State that is received.
-   * Who received them compares `digestOfEntries` first.
+   * Who received them compares `digestOfEntries` first, and gives it, so that it is not computed again.
    *
    * @throws InvariantError when a key is another partition's, or comes twice.
    * @throws NotCanonicalError as `set` does; in either case nothing is changed.
    */
-  replacePartition(partition: number, entries: Iterable<Entry>): void {
+  replacePartition(partition: number, entries: Iterable<Entry>, digest?: Digest): void {
     const { keys, partitions } = this.#holdings
     const values = new Map<string, CanonicalValue>()
     for (const [key, value] of entries) {
@@ -88,7 +88,17 @@ export class State implements StateView {
     }
     for (const key of partitionAt(this.#holdings, partition).values.keys()) if (!values.has(key)) keys.delete(key)
     for (const key of values.keys()) keys.add(key)
-    partitions[partition] = new Partition(this.#owner, values)
+    partitions[partition] = new Partition(this.#owner, values, digest)
+    this.#written.add(partition)
+  }
+
+  /** Holds in a partition what another State held when it was frozen. Copies no entry. */
+  sharePartition(partition: number, from: FrozenState): void {
+    const { keys, partitions } = this.#holdings
+    const shared = from.sharedPartition(partition)
+    for (const key of partitionAt(this.#holdings, partition).values.keys()) keys.delete(key)
+    for (const key of shared.values.keys()) keys.add(key)
+    partitions[partition] = shared
     this.#written.add(partition)
   }
 

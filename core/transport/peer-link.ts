@@ -5,11 +5,11 @@ import type { ReplicaId } from '../model/ids.ts'
 import type { Trace } from '../ports/trace.ts'
 import type { Channel, Message } from '../wire/message.ts'
 import { channelOf, CHANNELS } from '../wire/message.ts'
+import { LIMITS } from '../model/limits.ts'
 import { backoffMs, RateLimit } from './backoff.ts'
 import { ChannelSender } from './channel-sender.ts'
 import { supersedes } from './connection-choice.ts'
 import type { FrameWriter } from './frame.ts'
-import { FRAME_BODY_BYTES_MAX } from './frame.ts'
 import { SendQueue } from './send-queue.ts'
 
 /** From the first packet to a negotiated connection. Below `CROSSING_MS`. */
@@ -52,6 +52,7 @@ export class PeerLink {
       ordering: this.#createSender('ordering'),
       output: this.#createSender('output'),
       transfer: this.#createSender('transfer'),
+      state: this.#createSender('state'),
     }
   }
 
@@ -136,7 +137,7 @@ export class PeerLink {
     return new ChannelSender({
       channel,
       takeFrame: () => {
-        const messages = this.#queue.take(channel, FRAME_BODY_BYTES_MAX)
+        const messages = this.#queue.take(channel, LIMITS.gatheredBytesMax)
         return messages.length === 0 ? undefined : this.#components.writer.frame(messages)
       },
       // An open stream is the peer's own word that it admits this replica; an open connection is not yet.

@@ -8,6 +8,7 @@ export const PROTOCOLS: Readonly<Record<Channel, string>> = {
   ordering: '/synod/ordering/1.0.0',
   output: '/synod/output/1.0.0',
   transfer: '/synod/transfer/1.0.0',
+  state: '/synod/state/1.0.0',
 }
 
 /** Streams of one protocol, one connection and one direction: one in use, and those that end while it opens. */

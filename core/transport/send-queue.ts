@@ -19,7 +19,12 @@ interface Lane {
  * oldest whole messages, whatever their channel, because Paxos sends again what still matters.
  */
 export class SendQueue {
-  readonly #lanes: Readonly<Record<Channel, Lane>> = { ordering: lane(), output: lane(), transfer: lane() }
+  readonly #lanes: Readonly<Record<Channel, Lane>> = {
+    ordering: lane(),
+    output: lane(),
+    transfer: lane(),
+    state: lane(),
+  }
   readonly #bytesMax: number
   #bytes = 0
   #order = 0
@@ -42,12 +47,16 @@ export class SendQueue {
     return dropped
   }
 
-  /** Takes the oldest messages of a channel: as many as fit one frame. */
+  /** Takes the oldest messages of a channel: as many as fit, but at least one. */
   take(channel: Channel, bytesMax: number): readonly Uint8Array[] {
     const from = this.#lanes[channel]
     const taken: Uint8Array[] = []
     let room = bytesMax
-    for (let next = head(from); next !== undefined && next.bytes.length <= room; next = head(from)) {
+    for (
+      let next = head(from);
+      next !== undefined && (taken.length === 0 || next.bytes.length <= room);
+      next = head(from)
+    ) {
       if (taken.length === LIMITS.frameMessagesMax) break
       room -= next.bytes.length
       taken.push(next.bytes)

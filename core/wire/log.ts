@@ -14,7 +14,10 @@ const logReply = v.strictObject({
   entries: v.pipe(v.array(decidedEntry), v.maxLength(LIMITS.frameMessagesMax)),
 })
 
-export const logMessageSchemas = [logRequest, logReply] as const
+/** The first slot asked for was dropped here: `checkpoint` is the newest stable one, which stands for all before it. */
+const logGone = v.strictObject({ kind: v.literal('log-gone'), slotFirst: slotSchema, checkpoint: slotSchema })
+
+export const logMessageSchemas = [logRequest, logReply, logGone] as const
 
 export type DecidedEntry = v.InferOutput<typeof decidedEntry>
 export type LogMessage = v.InferOutput<(typeof logMessageSchemas)[number]>

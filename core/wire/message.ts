@@ -1,5 +1,7 @@
 import * as v from 'valibot'
 import { unreachable } from '../base/assert.ts'
+import type { CheckpointMessage } from './checkpoint.ts'
+import { checkpointMessageSchemas } from './checkpoint.ts'
 import type { LogMessage } from './log.ts'
 import { logMessageSchemas } from './log.ts'
 import type { BindingReply, OrderingMessage } from './ordering.ts'
@@ -10,7 +12,7 @@ import type { ReadMessage } from './read.ts'
 import { readMessageSchemas } from './read.ts'
 
 /** Everything replicas say to each other. */
-export type Message = OrderingMessage | LogMessage | OutputMessage | ReadMessage
+export type Message = OrderingMessage | LogMessage | OutputMessage | ReadMessage | CheckpointMessage
 /** What may leave at once; a `BindingReply` waits for its record. */
 export type FreeMessage = Exclude<Message, BindingReply>
 
@@ -19,10 +21,11 @@ export const messageSchema: v.GenericSchema<unknown, Message> = v.variant('kind'
   ...logMessageSchemas,
   ...outputMessageSchemas,
   ...readMessageSchemas,
+  ...checkpointMessageSchemas,
 ])
 
 /** Each channel is a stream of its own, so that bulk never stands before a heartbeat. */
-export const CHANNELS = ['ordering', 'output', 'transfer'] as const
+export const CHANNELS = ['ordering', 'output', 'transfer', 'state'] as const
 export type Channel = (typeof CHANNELS)[number]
 
 /** @returns the stream a message travels on. */
@@ -52,8 +55,20 @@ export function channelOf(message: Message): Channel {
       return 'output'
     case 'log-request':
     case 'log-reply':
+    case 'log-gone':
     case 'forward':
+    case 'checkpoint-request':
+    case 'checkpoint-offer':
+    case 'digests-request':
+    case 'state-request':
+    case 'attestation':
+    case 'attestation-request':
+    case 'certificate':
       return 'transfer'
+    case 'digests':
+    case 'state-pieces':
+    case 'state-gone':
+      return 'state'
     default:
       return unreachable(message)
   }

@@ -66,7 +66,7 @@ export const ballotOrNoneSchema: v.GenericSchema<unknown, Ballot> = v.strictObje
 })
 
 export const inputSchema: v.GenericSchema<unknown, Input> = v.strictObject({
-  kind: v.picklist(['input', 'read']),
+  kind: v.picklist(['input', 'read', 'checkpoint']),
   client: clientIdSchema,
   sequence: sequenceSchema,
   machine: machineNameSchema,

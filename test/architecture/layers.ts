@@ -16,9 +16,11 @@ const PURE = {
   execution: ['base', 'model', 'wire', 'state', 'machine'],
   output: ['base', 'model', 'wire'],
   audit: ['base', 'model', 'wire'],
-  checkpoint: ['base', 'model', 'wire'],
+  /** It compares and puts together States. */
+  checkpoint: ['base', 'model', 'wire', 'state'],
   membership: ['base', 'model', 'wire'],
-  ports: ['base', 'model', 'wire'],
+  /** A checkpoint store is given a State, and gives one back. */
+  ports: ['base', 'model', 'wire', 'state'],
   replica: [
     ...['base', 'model', 'wire', 'state', 'machine', 'ports'],
     ...['ordering', 'log', 'execution', 'output', 'audit', 'checkpoint', 'membership'],

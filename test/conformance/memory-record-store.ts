@@ -1,7 +1,10 @@
 import type { LogRecord } from '../../core/model/record.ts'
-import type { RecordStore } from '../../core/ports/record-store.ts'
+import type { Slot } from '../../core/model/ids.ts'
+import { slot as toSlot } from '../../core/model/ids.ts'
+import type { RecordStore, SegmentInfo, StoredSlot } from '../../core/ports/record-store.ts'
 import { StorageError } from '../../core/storage/errors.ts'
 import type { StorageFault } from '../../core/storage/errors.ts'
+import { dropRecords, droppable, readSlots } from '../support/memory-disk.ts'
 
 /** The bytes a record is counted with beside its value. */
 const RECORD_BYTES = 300
@@ -48,6 +51,15 @@ export class MemoryDisk {
     if (this.#fault !== undefined) return new StorageError(this.#fault)
     this.#synced = Math.max(this.#synced, count)
     return undefined
+  }
+
+  /** Drops durable records at the front that hold no batch past the slot. */
+  truncate(slot: Slot): void {
+    const count = Math.min(droppable(this.#records, slot), this.#synced)
+    const before = this.#records.length
+    dropRecords(this.#records, count)
+    this.#synced -= before - this.#records.length
+    this.#bytes = this.#records.reduce((sum, record) => sum + bytesOf(record), 0)
   }
 
   /** From now on every sync fails so; undefined heals the disk, not the stores that met the fault. */
@@ -106,6 +118,24 @@ class MemoryRecordStore implements RecordStore {
 
   get bytes(): number {
     return this.#disk.bytes
+  }
+
+  /** Memory is one piece. */
+  get segments(): readonly SegmentInfo[] {
+    const slots = this.#disk.records.flatMap((record) => ('value' in record ? [record.slot] : []))
+    const range =
+      slots.length === 0 ? undefined : { first: toSlot(Math.min(...slots)), last: toSlot(Math.max(...slots)) }
+    return [{ number: 1, bytes: this.#disk.bytes, slots: range }]
+  }
+
+  read(range: Parameters<RecordStore['read']>[0]): Promise<readonly StoredSlot[]> {
+    const durable = this.#disk.records.slice(0, this.#disk.synced)
+    return Promise.resolve(readSlots(durable, range.slotFrom, range.slotTo, range.bytesMax))
+  }
+
+  truncate(slot: Slot): Promise<void> {
+    this.#disk.truncate(slot)
+    return Promise.resolve()
   }
 
   append(records: readonly LogRecord[]): Promise<void> {

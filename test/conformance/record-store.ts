@@ -194,6 +194,52 @@ export function recordStoreConformance(name: string, createSubject: () => Record
       expect(await foundIn(subject)).toEqual([])
     })
 
+    it('reads slots back: the newest record of each, without a gap, bounded in bytes but at least one', async () => {
+      const subject = createSubject()
+      const { store } = await reopen(subject)
+      const learned = (number: number, byte: number): LogRecord => {
+        return { kind: 'learned', slot: slot(number), value: new Uint8Array(100).fill(byte) }
+      }
+      const ballot = { round: 3, proposer: alice }
+      const accepted: LogRecord = { kind: 'accepted', slot: slot(2), ballot, value: Uint8Array.of(9) }
+      await store.append([learned(1, 1), learned(2, 2), learned(3, 3), accepted, learned(5, 5)])
+      const read = (from: number, to: number, bytesMax: number) =>
+        store.read({ slotFrom: slot(from), slotTo: slot(to), bytesMax })
+      const found = await read(1, 9, 10_000)
+      expect(found.map((stored) => [stored.slot, stored.ballot, stored.value[0], stored.value.length])).toEqual([
+        [1, undefined, 1, 100],
+        [2, ballot, 9, 1],
+        [3, undefined, 3, 100],
+      ])
+      expect([await read(4, 5, 10_000), (await read(1, 3, 1)).length, (await read(1, 3, 101)).length]).toEqual([
+        [],
+        1,
+        2,
+      ])
+      await store.close()
+      const again = await reopen(subject)
+      expect((await again.store.read({ slotFrom: slot(2), slotTo: slot(3), bytesMax: 10_000 })).length).toBe(2)
+      await again.store.close()
+    })
+
+    it('keeps every later slot and the highest promise when it drops what a checkpoint stands for', async () => {
+      const subject = createSubject()
+      const { store } = await reopen(subject)
+      const ballot = { round: 7, proposer: alice }
+      await store.append([{ kind: 'promised', ballot }])
+      for (let number = 1; number <= 40; number += 1) {
+        await store.append([{ kind: 'learned', slot: slot(number), value: new Uint8Array(1000).fill(number) }])
+      }
+      await store.truncate(slot(30))
+      await store.append([{ kind: 'learned', slot: slot(41), value: new Uint8Array(10) }])
+      expect((await store.read({ slotFrom: slot(31), slotTo: slot(41), bytesMax: 100_000 })).length).toBe(11)
+      await store.close()
+      const found = await foundIn(subject)
+      const promises = found.filter((record) => 'ballot' in record && record.ballot.round === 7)
+      const slots = found.flatMap((record) => (record.kind === 'learned' && record.slot > 30 ? [record.slot] : []))
+      expect([promises.length > 0, slots.length]).toEqual([true, 11])
+    })
+
     it('tells how many bytes it holds', async () => {
       const subject = createSubject()
       const first = await reopen(subject)

@@ -1,13 +1,16 @@
 import type { ReplicaId } from '../../core/model/ids.ts'
 import type { LogRecord } from '../../core/model/record.ts'
+import type { CheckpointInfo } from '../../core/model/checkpoint.ts'
+import type { CheckpointStore } from '../../core/ports/checkpoint-store.ts'
 import type { Clock } from '../../core/ports/clock.ts'
-import type { RecordStore } from '../../core/ports/record-store.ts'
+import type { RecordStore, SegmentInfo, StoredSlot } from '../../core/ports/record-store.ts'
 import type { Transport } from '../../core/ports/transport.ts'
 import type { Message } from '../../core/wire/message.ts'
 
-/** A record store whose appends end when, and how, the test says. */
+/** A record store whose appends end when, and how, the test says. It reads nothing back. */
 export class HeldStore implements RecordStore {
   readonly bytes = 0
+  readonly segments: readonly SegmentInfo[] = []
   /** The records of each append, in the order of the calls. */
   readonly appends: (readonly LogRecord[])[] = []
   readonly #open: PromiseWithResolvers<void>[] = []
@@ -33,6 +36,14 @@ export class HeldStore implements RecordStore {
     this.#oldest().reject(error)
   }
 
+  read(): Promise<readonly StoredSlot[]> {
+    return Promise.resolve([])
+  }
+
+  truncate(): Promise<void> {
+    return Promise.resolve()
+  }
+
   close(): Promise<void> {
     return Promise.resolve()
   }
@@ -42,6 +53,24 @@ export class HeldStore implements RecordStore {
     if (call === undefined) throw new Error('no append is under way')
     return call
   }
+}
+
+/** No checkpoint is here, none is taken, and none is read. */
+export class NoCheckpoints implements CheckpointStore {
+  readonly checkpoints: readonly CheckpointInfo[] = []
+  readonly bytes = 0
+  readonly write = refuse
+  readonly certify = refuse
+  readonly load = refuse
+  readonly digests = refuse
+  readonly piece = refuse
+  readonly unpack = refuse
+  readonly keep = (): Promise<void> => Promise.resolve()
+  readonly close = (): Promise<void> => Promise.resolve()
+}
+
+function refuse(): Promise<never> {
+  return Promise.reject(new Error('no checkpoint is taken here'))
 }
 
 /** A transport that notes what it is given. */

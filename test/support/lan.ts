@@ -1,3 +1,5 @@
+import type { CheckpointPolicy } from '../../core/checkpoint/policy.ts'
+import type { LogMemory } from '../../core/log/recent-batches.ts'
 import { createPrng } from '../../core/base/prng.ts'
 import { sha256 } from '../../core/crypto/hash.ts'
 import { builtInMachines, createRegistry } from '../../core/machine/registry.ts'
@@ -5,12 +7,13 @@ import type { CanonicalValue } from '../../core/model/canonical.ts'
 import { encodeCanonical } from '../../core/model/canonical.ts'
 import type { Configuration } from '../../core/model/configuration.ts'
 import type { ReplicaId } from '../../core/model/ids.ts'
-import { clientId, sequence } from '../../core/model/ids.ts'
+import { clientId, clusterId, sequence } from '../../core/model/ids.ts'
 import type { LogRecord } from '../../core/model/record.ts'
-import type { Effect, Reply } from '../../core/replica/effects.ts'
+import type { Effect, Note, Reply } from '../../core/replica/effects.ts'
 import type { ReplicaEvent } from '../../core/replica/events.ts'
 import { Replica } from '../../core/replica/replica.ts'
 import type { Message } from '../../core/wire/message.ts'
+import { MemoryCheckpoints, dropRecords, droppable, readSlots, testSigner } from './memory-disk.ts'
 
 /** Unit: ms of virtual time. */
 const TICK_MS = 20
@@ -22,9 +25,12 @@ export interface Sent {
   readonly message: Message
 }
 
+export type DiskEffect = Exclude<Effect, { kind: 'send' | 'persist' | 'reply' | 'note' }>
+
 interface Node {
   replica: Replica
   readonly durable: LogRecord[]
+  checkpoints: MemoryCheckpoints
   lives: number
 }
 
@@ -34,9 +40,13 @@ interface Node {
  */
 export class Lan {
   readonly #configuration: Configuration
+  readonly #policy: Partial<CheckpointPolicy> | undefined
+  readonly #logMemory: LogMemory | undefined
   readonly #nodes = new Map<ReplicaId, Node>()
   readonly #cut = new Set<ReplicaId>()
   readonly #queue: Sent[] = []
+  readonly #events: { readonly id: ReplicaId; readonly event: ReplicaEvent }[] = []
+  readonly notes: { readonly replica: ReplicaId; readonly note: Note }[] = []
   readonly #replies = new Map<number, Reply>()
   #requests = 0
   #nowMs = 0
@@ -44,11 +54,20 @@ export class Lan {
   readonly sent: Sent[] = []
   /** A test's own faults: what it refuses is lost. */
   passes: (sent: Sent) => boolean = () => true
+  /** A test's own disk: what it refuses is not done, and nothing is heard of it. */
+  performs: (id: ReplicaId, effect: DiskEffect) => boolean = () => true
 
-  constructor(configuration: Configuration) {
+  constructor(configuration: Configuration, policy?: Partial<CheckpointPolicy>, logMemory?: LogMemory) {
     this.#configuration = configuration
+    this.#policy = policy
+    this.#logMemory = logMemory
     for (const { replica } of configuration.members) {
-      const node: Node = { replica: this.#replica(replica, 1), durable: [], lives: 1 }
+      const node: Node = {
+        replica: this.#replica(replica, 1),
+        durable: [],
+        checkpoints: new MemoryCheckpoints(),
+        lives: 1,
+      }
       node.replica.start(this.#clock())
       this.#nodes.set(replica, node)
     }
@@ -66,6 +85,17 @@ export class Lan {
     return this.#node(id).durable
   }
 
+  checkpoints(id: ReplicaId): MemoryCheckpoints {
+    return this.#node(id).checkpoints
+  }
+
+  /** The operator's CHECKPOINT at this replica. @returns the request's number. */
+  checkpoint(proxy: ReplicaId): number {
+    const request = (this.#requests += 1)
+    this.step(proxy, { kind: 'checkpoint', request, timeoutMs: 5_000 })
+    return request
+  }
+
   /** From now on nothing reaches this replica, and nothing leaves it. */
   cut(id: ReplicaId): void {
     this.#cut.add(id)
@@ -74,6 +104,7 @@ export class Lan {
   heal(): void {
     this.#cut.clear()
     this.passes = () => true
+    this.performs = () => true
   }
 
   /** The process dies and comes back from its durable records. */
@@ -81,6 +112,7 @@ export class Lan {
     const node = this.#node(id)
     node.lives += 1
     node.replica = this.#replica(id, node.lives)
+    node.replica.restore(node.checkpoints.infos, node.checkpoints.load())
     for (const record of node.durable) node.replica.recover(record)
     node.replica.start(this.#clock())
   }
@@ -156,7 +188,11 @@ export class Lan {
   #replica(self: ReplicaId, life: number): Replica {
     return new Replica({
       self,
+      cluster: clusterId('1a'.repeat(16)),
       configuration: this.#configuration,
+      signer: testSigner(self),
+      checkpointPolicy: this.#policy,
+      logMemory: this.#logMemory,
       registry: createRegistry(builtInMachines),
       hash: sha256,
       life: `${self}${life}`,
@@ -180,8 +216,53 @@ export class Lan {
           this.#replies.set(effect.request, effect.reply)
           break
         case 'note':
+          this.notes.push({ replica: from, note: effect.note })
+          break
+        default:
+          this.#onDisk(from, effect)
       }
     }
+  }
+
+  /** What takes a while on a disk is done at once here; its outcome is the next event. */
+  #onDisk(id: ReplicaId, effect: DiskEffect): void {
+    if (!this.performs(id, effect)) return
+    const { durable, checkpoints } = this.#node(id)
+    switch (effect.kind) {
+      case 'read-log': {
+        const slots = readSlots(durable, effect.slotFrom, effect.slotTo)
+        this.#queueEvent(id, { kind: 'log-read', to: effect.to, slotFrom: effect.slotFrom, slots })
+        return
+      }
+      case 'checkpoint':
+        this.#queueEvent(id, {
+          kind: 'checkpoint-written',
+          checkpoint: checkpoints.put(MemoryCheckpoints.encode(effect)),
+        })
+        return
+      case 'certify':
+        checkpoints.certify(effect.certificate)
+        this.#queueEvent(id, { kind: 'certified', slot: effect.certificate.slot })
+        return
+      case 'retain':
+        checkpoints.keep(effect.checkpoints)
+        dropRecords(durable, droppable(durable, effect.slot))
+        return
+      case 'read-checkpoint': {
+        const messages = checkpoints.answer(effect.slot, effect.query)
+        this.#queueEvent(id, { kind: 'checkpoint-read', to: effect.to, messages })
+        return
+      }
+      case 'unpack': {
+        const { partition, digest } = effect
+        const entries = MemoryCheckpoints.unpack(effect.packed, digest)
+        this.#queueEvent(id, { kind: 'unpacked', partition, digest, entries })
+      }
+    }
+  }
+
+  #queueEvent(id: ReplicaId, event: ReplicaEvent): void {
+    this.#events.push({ id, event })
   }
 
   #send(sent: Sent): void {
@@ -192,11 +273,17 @@ export class Lan {
   }
 
   #deliver(): void {
-    for (let sent = this.#queue.shift(); sent !== undefined; sent = this.#queue.shift()) {
-      const { from, to, message } = sent
-      this.#perform(to, this.#node(to).replica.step({ kind: 'message', from, message }, this.#clock()))
-      this.#perform(to, this.#node(to).replica.step({ kind: 'turn-ended' }, this.#clock()))
+    while (this.#queue.length + this.#events.length > 0) {
+      const sent = this.#queue.shift()
+      const happened = this.#events.shift()
+      if (sent !== undefined) this.#turn(sent.to, { kind: 'message', from: sent.from, message: sent.message })
+      if (happened !== undefined) this.#turn(happened.id, happened.event)
     }
+  }
+
+  #turn(id: ReplicaId, event: ReplicaEvent): void {
+    this.#perform(id, this.#node(id).replica.step(event, this.#clock()))
+    this.#perform(id, this.#node(id).replica.step({ kind: 'turn-ended' }, this.#clock()))
   }
 
   #node(id: ReplicaId): Node {

@@ -79,6 +79,18 @@ export class ScriptedProcess implements ReplicaProcess {
       logBytes: 0,
       connectedTo: [],
       lies: false,
+      isStateMissing: false,
+      segments: 1,
+      slotFirst: 1,
+      checkpointBytes: 0,
+      checkpoints: [],
+      writing: undefined,
+      slotDropped: 0,
+      pinned: [],
+      sinceCheckpoint: { slots: 0, bytes: 0 },
+      checkpointPolicy: { slotsMax: 50_000, bytesMax: 32 * 1024 * 1024 },
+      transfer: undefined,
+      memoryBytes: 0,
       ...report,
     }
     this.say({ kind: 'status', status })

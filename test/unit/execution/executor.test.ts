@@ -6,6 +6,7 @@ import { builtInMachines, createRegistry } from '../../../core/machine/registry.
 import type { CanonicalValue } from '../../../core/model/canonical.ts'
 import { encodeCanonical } from '../../../core/model/canonical.ts'
 import { slot } from '../../../core/model/ids.ts'
+import { CHECKPOINT_MACHINE } from '../../../core/model/input.ts'
 import type { Output } from '../../../core/model/output.ts'
 import { accepted, rejected } from '../../../core/model/output.ts'
 import { State } from '../../../core/state/state.ts'
@@ -54,6 +55,17 @@ describe('slots', () => {
     expect(executor.slotExecuted).toBe(1)
   })
 
+  it('say that they hold a CHECKPOINT, whose Output is the slot, and which leaves no session', () => {
+    const bench = new Bench()
+    const before = bench.executor.state.size
+    const executed = bench.executeBytes(
+      batchOf(1_000, { ...inputOf(null), kind: 'checkpoint', machine: CHECKPOINT_MACHINE }),
+    )
+    expect([executed.isCheckpoint, executed.outputs]).toEqual([true, [accepted({ slot: 1 })]])
+    // Ordered time, and nothing else.
+    expect(bench.executor.state.size - before).toBe(1)
+  })
+
   it('give their Outputs in the order of the batch, under one digest over all of them', () => {
     const bench = new Bench()
     const inputs = [
@@ -65,6 +77,7 @@ describe('slots', () => {
     expect(bench.executeBytes(batchOf(1_000, ...inputs))).toEqual({
       slot: 1,
       timeMs: 1_000,
+      isCheckpoint: false,
       inputs,
       outputs,
       digest: slotDigest(...outputs),

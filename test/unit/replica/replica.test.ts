@@ -3,7 +3,7 @@ import { InvariantError } from '../../../core/base/assert.ts'
 import { createPrng } from '../../../core/base/prng.ts'
 import { sha256 } from '../../../core/crypto/hash.ts'
 import { builtInMachines, createRegistry } from '../../../core/machine/registry.ts'
-import { clientId, sequence, slot } from '../../../core/model/ids.ts'
+import { clientId, clusterId, sequence, slot } from '../../../core/model/ids.ts'
 import type { Output } from '../../../core/model/output.ts'
 import { accepted } from '../../../core/model/output.ts'
 import { Replica } from '../../../core/replica/replica.ts'
@@ -12,6 +12,7 @@ import { decodeBatch } from '../../../core/wire/batch.ts'
 import { a, b, c, stranger, three } from '../../support/members.ts'
 import { inputOf } from '../../support/inputs.ts'
 import { Lan } from '../../support/lan.ts'
+import { testSigner } from '../../support/memory-disk.ts'
 
 const increment = { op: 'increment', key: 'n' }
 const get = { op: 'get', key: 'n' }
@@ -53,6 +54,8 @@ describe('a replica', () => {
   it('takes no step before it is started, and no record after', () => {
     const replica = new Replica({
       self: a,
+      cluster: clusterId('1a'.repeat(16)),
+      signer: testSigner(a),
       configuration: three,
       registry: createRegistry(builtInMachines),
       hash: sha256,

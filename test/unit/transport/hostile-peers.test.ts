@@ -4,6 +4,7 @@ import { clusterId } from '../../../core/model/ids.ts'
 import { LIMITS } from '../../../core/model/limits.ts'
 import { createNetworkKey } from '../../../core/transport/identity.ts'
 import { encodeEnvelope } from '../../../core/wire/envelope.ts'
+import { CHANNELS } from '../../../core/wire/message.ts'
 import type { Replica } from './cluster.ts'
 import { addressOf, connect, countOf, startReplica, until } from './cluster.ts'
 import { accept, accepted, envelope, numberOf, vote } from './messages.ts'
@@ -158,7 +159,7 @@ describe('a member that breaks the rules', { timeout: TEST_MS_MAX }, () => {
 describe('a member that does not read', { timeout: TEST_MS_MAX }, () => {
   it('leaves memory bounded, and the newest messages for when it reads again', async () => {
     const { replica, member } = await withMember()
-    await until('the streams are open', () => member.inbound.length === 3)
+    await until('the streams are open', () => member.inbound.length === CHANNELS.length)
     const value = new Uint8Array(MIB)
     const before = process.memoryUsage().arrayBuffers
     const count = 400
@@ -187,7 +188,7 @@ describe('a member that does not read', { timeout: TEST_MS_MAX }, () => {
 
   it('gets what still waits, oldest first, once it reads', async () => {
     const { replica, member } = await withMember()
-    await until('the streams are open', () => member.inbound.length === 3)
+    await until('the streams are open', () => member.inbound.length === CHANNELS.length)
     for (let at = 1; at <= 100; at += 1) replica.transport.send(member.id, [accept(at, new Uint8Array(MIB))])
     await until('some are dropped', () => countOf(replica, 'transport.messages-dropped') > 0)
     const arrived: (number | undefined)[] = []

@@ -30,11 +30,16 @@ export function logRequest(at: number): Message {
   return { kind: 'log-request', slotFrom: slot(at), slotTo: slot(at) }
 }
 
+export function stateGone(at: number): Message {
+  return { kind: 'state-gone', slot: slot(at) }
+}
+
 /** A small numbered message of each channel. */
 export const numbered: Readonly<Record<Channel, (at: number) => Message>> = {
   ordering: accepted,
   output: vote,
   transfer: logRequest,
+  state: stateGone,
 }
 
 export function numberOf(message: Message): Slot | undefined {
@@ -42,6 +47,7 @@ export function numberOf(message: Message): Slot | undefined {
     case 'accepted':
     case 'accept':
     case 'vote':
+    case 'state-gone':
       return message.slot
     case 'log-request':
       return message.slotFrom

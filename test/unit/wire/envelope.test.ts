@@ -163,12 +163,53 @@ describe('a message', () => {
     ]).toEqual(['none', 'FRAME_MALFORMED', 'none', 'FRAME_MALFORMED', 'none', 'FRAME_MALFORMED'])
   })
 
+  it('of a state transfer carries no more pieces, digests and signatures than the limits say', () => {
+    const { certificate } = SAMPLE_MESSAGES['checkpoint-offer']
+    const many = (count: number, item: unknown): unknown[] => Array.from({ length: count }, () => item)
+    const offer = (attestations: unknown): string =>
+      faultOfMessage({ ...SAMPLE_MESSAGES['checkpoint-offer'], certificate: { ...certificate, attestations } })
+    const [asked] = SAMPLE_MESSAGES['state-request'].pieces
+    const [piece] = SAMPLE_MESSAGES['state-pieces'].pieces
+    const [digest] = SAMPLE_MESSAGES.digests.digests
+    const carrying = (bytes: number): unknown => ({ ...piece, bytes: new Uint8Array(bytes) })
+    const { membersMax, piecesMax, pieceBytesMax } = LIMITS
+    const pairs: (readonly [string, string])[] = [
+      [offer(many(membersMax, certificate.attestations[0])), offer(many(membersMax + 1, certificate.attestations[0]))],
+      [
+        faultOfMessage({ ...SAMPLE_MESSAGES.attestation, signature: new Uint8Array(64) }),
+        faultOfMessage({ ...SAMPLE_MESSAGES.attestation, signature: new Uint8Array(65) }),
+      ],
+      [
+        faultOfMessage({ ...SAMPLE_MESSAGES['state-request'], pieces: many(piecesMax, asked) }),
+        faultOfMessage({ ...SAMPLE_MESSAGES['state-request'], pieces: many(piecesMax + 1, asked) }),
+      ],
+      [
+        faultOfMessage({ ...SAMPLE_MESSAGES['state-pieces'], pieces: [carrying(pieceBytesMax)] }),
+        faultOfMessage({ ...SAMPLE_MESSAGES['state-pieces'], pieces: [carrying(pieceBytesMax + 1)] }),
+      ],
+      [
+        faultOfMessage({ ...SAMPLE_MESSAGES['state-pieces'], pieces: many(piecesMax, piece) }),
+        faultOfMessage({ ...SAMPLE_MESSAGES['state-pieces'], pieces: many(piecesMax + 1, piece) }),
+      ],
+      [
+        faultOfMessage({ ...SAMPLE_MESSAGES.digests, digests: many(4096, digest) }),
+        faultOfMessage({ ...SAMPLE_MESSAGES.digests, digests: many(4097, digest) }),
+      ],
+    ]
+    expect(pairs).toEqual(pairs.map(() => ['none', 'FRAME_MALFORMED']))
+  })
+
   it('travels on one channel, and every channel is used: bulk never stands before a heartbeat', () => {
     const channels = messages.map((message) => [message.kind, channelOf(message)] as const)
     const on = (channel: string): string[] => channels.filter(([, other]) => other === channel).map(([kind]) => kind)
-    expect(CHANNELS).toEqual(['ordering', 'output', 'transfer'])
+    expect(CHANNELS).toEqual(['ordering', 'output', 'transfer', 'state'])
     expect(on('output')).toEqual(['read-outputs', 'vote', 'vote-request', 'outputs-request', 'outputs'])
-    expect(on('transfer')).toEqual(['forward', 'log-request', 'log-reply'])
-    expect(on('ordering').length).toBe(messages.length - 8)
+    expect(on('transfer')).toEqual([
+      ...['forward', 'log-request', 'log-reply', 'log-gone'],
+      ...['attestation', 'attestation-request', 'certificate', 'checkpoint-request', 'checkpoint-offer'],
+      ...['digests-request', 'state-request'],
+    ])
+    expect(on('state')).toEqual(['digests', 'state-pieces', 'state-gone'])
+    expect(on('ordering').length).toBe(messages.length - 19)
   })
 })
