@@ -1,4 +1,4 @@
-import { mkdir, open, rename } from 'node:fs/promises'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { guarded } from './errors.ts'
@@ -42,22 +42,41 @@ export async function createFolder(folder: string): Promise<void> {
   }
 }
 
+/** Every step in which a file comes, changes its name or goes. All reject with a StorageError. */
+export interface FileOperations {
+  /** Creates the file at `path` anew and syncs its content; its name is not durable yet. Faults tell of `file`. */
+  readonly write: (content: { readonly path: string; readonly text: string; readonly file: string }) => Promise<void>
+  readonly rename: (from: string, to: string) => Promise<void>
+  /** A file that isn't there is no fault. */
+  readonly remove: (file: string) => Promise<void>
+  readonly syncFolder: (folder: string) => Promise<void>
+}
+
+export const fileOperations: FileOperations = {
+  write: async ({ path, text, file }) => {
+    const handle = await guarded('write', file, () => open(path, 'w', FILE_MODE))
+    try {
+      await guarded('write', file, () => handle.writeFile(text))
+      await guarded('sync', file, () => handle.sync())
+    } finally {
+      await handle.close()
+    }
+  },
+  rename: (from, to) => guarded('write', to, () => rename(from, to)),
+  remove: (file) => guarded('write', file, () => rm(file, { force: true })),
+  syncFolder,
+}
+
 /**
  * Puts `text` in the place of the file: after a crash either the old or the new content is there, whole.
  *
  * @throws StorageError
  */
-export async function replaceFile(file: string, text: string): Promise<void> {
-  const unfinished = file + UNFINISHED_SUFFIX
-  const handle = await guarded('write', file, () => open(unfinished, 'w', FILE_MODE))
-  try {
-    await guarded('write', file, () => handle.writeFile(text))
-    await guarded('sync', file, () => handle.sync())
-  } finally {
-    await handle.close()
-  }
-  await guarded('write', file, () => rename(unfinished, file))
-  await syncFolder(dirname(file))
+export async function replaceFile(file: string, text: string, operations = fileOperations): Promise<void> {
+  const path = file + UNFINISHED_SUFFIX
+  await operations.write({ path, text, file })
+  await operations.rename(path, file)
+  await operations.syncFolder(dirname(file))
 }
 
 /**

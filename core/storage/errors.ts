@@ -1,7 +1,13 @@
 import { unreachable } from '../base/assert.ts'
 import { SynodError } from '../base/errors.ts'
 
-/** What can go wrong with a replica's log on disk. `file` and `folder` are paths on this computer. */
+/**
+ * Why a checkpoint could not be written or read. `differs`: what was written reads back as something else;
+ * `large`: a partition passes `LIMITS.partitionBytesMax`.
+ */
+export type CheckpointFailure = 'full' | 'read-only' | 'write' | 'sync' | 'read' | 'differs' | 'large'
+
+/** What can go wrong with a replica's log and checkpoints on disk. `file` and `folder` are paths on this computer. */
 export type StorageFault =
   /** A written record was changed, lost or moved. `recordIndex` counts records from 1; 0 is the folder's header. */
   | { readonly code: 'STORAGE_CORRUPT'; readonly file: string; readonly recordIndex: number }
@@ -16,6 +22,11 @@ export type StorageFault =
   | { readonly code: 'STORAGE_LOG_GONE'; readonly folder: string }
   | { readonly code: 'STORAGE_FORMAT_NEWER'; readonly file: string; readonly format: number }
   | { readonly code: 'STORAGE_CLOSED'; readonly folder: string }
+  /** A checkpoint is not what was written. Unlike a damaged log this costs a replica nothing it promised. */
+  | { readonly code: 'STORAGE_CHECKPOINT_DAMAGED'; readonly file: string }
+  | { readonly code: 'STORAGE_CHECKPOINT_FAILED'; readonly file: string; readonly reason: CheckpointFailure }
+  /** There is no checkpoint of this slot, or no longer. */
+  | { readonly code: 'STORAGE_CHECKPOINT_GONE'; readonly folder: string; readonly slot: number }
 
 export class StorageError extends SynodError<StorageFault> {
   constructor(fault: StorageFault, options?: ErrorOptions) {
@@ -66,6 +77,29 @@ function systemCodeOf(cause: unknown): unknown {
 
 const SAFE = 'Nothing acknowledged is lost while a majority of the other members is healthy.'
 
+/** Of faults that may pass: the host tries every few seconds. */
+const AGAIN = 'The replica is then started again by itself.'
+
+const CHECKPOINT_FAILURES: Readonly<Record<CheckpointFailure, string>> = {
+  full: 'There is no room left for a checkpoint',
+  'read-only': 'A checkpoint may not be written or read',
+  write: 'Writing a checkpoint failed',
+  sync: 'The disk did not confirm that a checkpoint is safe',
+  read: 'A checkpoint cannot be read',
+  differs: 'A checkpoint that was just written reads back as something else, and was removed',
+  large: 'One partition of the State is too large for a checkpoint',
+}
+
+const CHECKPOINT_REMEDIES: Readonly<Record<CheckpointFailure, string>> = {
+  full: 'Free some space on this disk.',
+  'read-only': 'Let the user Synod runs as read and write the folder.',
+  write: 'Check the disk.',
+  sync: 'Check the disk.',
+  read: 'Check the disk and the permissions of the folder.',
+  differs: 'Check the disk and the memory of this computer.',
+  large: 'Spread the data over more keys.',
+}
+
 function messageFor(fault: StorageFault): string {
   switch (fault.code) {
     case 'STORAGE_CORRUPT':
@@ -78,28 +112,28 @@ function messageFor(fault: StorageFault): string {
       )
     case 'STORAGE_WRITE_FAILED':
       return (
-        `Writing this replica's log failed: ${fault.file}. The replica makes no promise it cannot keep, so it stopped. ` +
-        `${SAFE} Check the disk, then restart the replica.`
+        `Writing this replica's data failed: ${fault.file}. The replica makes no promise it cannot keep, so it stopped. ` +
+        `${SAFE} Check the disk. ${AGAIN}`
       )
     case 'STORAGE_SYNC_FAILED':
       return (
-        `The disk did not confirm that a write of this replica's log is safe: ${fault.file}. What was waiting for it was ` +
-        `not acknowledged, and the replica stopped. ${SAFE} Check the disk, then restart the replica.`
+        `The disk did not confirm that a write of this replica's data is safe: ${fault.file}. What was waiting for it was ` +
+        `not acknowledged, and the replica stopped. ${SAFE} Check the disk. ${AGAIN}`
       )
     case 'STORAGE_READ_FAILED':
       return (
-        `This replica's log cannot be read: ${fault.file}. The replica did not start. ${SAFE} ` +
-        'Check the disk and the permissions of the folder, then restart the replica.'
+        `This replica's data cannot be read: ${fault.file}. Nothing in it was changed. ${SAFE} ` +
+        `Check the disk and the permissions of the folder. ${AGAIN}`
       )
     case 'STORAGE_FULL':
       return (
-        `There is no room left for this replica's log: ${fault.file}. The replica stopped making promises. ${SAFE} ` +
-        'Free some space on this disk, then restart the replica.'
+        `There is no room left for this replica's data: ${fault.file}. The replica stopped making promises. ${SAFE} ` +
+        `Free some space on this disk. ${AGAIN}`
       )
     case 'STORAGE_READ_ONLY':
       return (
-        `This replica's log may not be written: ${fault.file}. The replica stopped making promises. ${SAFE} ` +
-        'Make the folder writable for the user Synod runs as, then restart the replica.'
+        `This replica's data may not be read or written: ${fault.file}. The replica stopped making promises. ${SAFE} ` +
+        `Let the user Synod runs as read and write the folder; see that its disk is not mounted read-only. ${AGAIN}`
       )
     case 'STORAGE_LOG_GONE':
       return (
@@ -109,16 +143,44 @@ function messageFor(fault: StorageFault): string {
       )
     case 'STORAGE_FOREIGN':
       return (
-        `The folder ${fault.folder} holds the log of replica ${fault.replica} of cluster ${fault.cluster}, not of this ` +
+        `The folder ${fault.folder} holds the data of replica ${fault.replica} of cluster ${fault.cluster}, not of this ` +
         'replica. Nothing in it was read or changed. Give this replica its own folder, or put the right one back.'
       )
     case 'STORAGE_FORMAT_NEWER':
       return (
-        `The log ${fault.file} was written by a newer version of Synod (format ${fault.format}). ` +
+        `The file ${fault.file} was written by a newer version of Synod (format ${fault.format}). ` +
         'Nothing in it was changed. Update Synod on this computer, then restart the replica.'
       )
     case 'STORAGE_CLOSED':
-      return `The log in ${fault.folder} was closed before this write; it was neither written nor acknowledged.`
+      return `The files in ${fault.folder} were closed before this; nothing was written, and nothing acknowledged.`
+    case 'STORAGE_CHECKPOINT_DAMAGED':
+    case 'STORAGE_CHECKPOINT_FAILED':
+    case 'STORAGE_CHECKPOINT_GONE':
+      return messageForCheckpoint(fault)
+    default:
+      return unreachable(fault)
+  }
+}
+
+type CheckpointFault = Extract<StorageFault, { readonly code: `STORAGE_CHECKPOINT_${string}` }>
+
+function messageForCheckpoint(fault: CheckpointFault): string {
+  switch (fault.code) {
+    case 'STORAGE_CHECKPOINT_DAMAGED':
+      return (
+        `A checkpoint of this replica is damaged: ${fault.file}. It was set aside as evidence and is not used. An older ` +
+        'checkpoint, or the State of the other replicas, takes its place; no promise is lost. Check the disk.'
+      )
+    case 'STORAGE_CHECKPOINT_FAILED':
+      return (
+        `${CHECKPOINT_FAILURES[fault.reason]}: ${fault.file}. The checkpoints that were there remain, and the replica ` +
+        `goes on; its log keeps growing until a checkpoint succeeds. ${CHECKPOINT_REMEDIES[fault.reason]}`
+      )
+    case 'STORAGE_CHECKPOINT_GONE':
+      return (
+        `There is no checkpoint of slot ${fault.slot} in ${fault.folder}, or no longer: newer ones have taken its place. ` +
+        'Ask for the newest one.'
+      )
     default:
       return unreachable(fault)
   }

@@ -8,7 +8,7 @@ import type { LogRecord } from '../model/record.ts'
 import { countSchema, digestSchema, slotSchema } from '../wire/schema.ts'
 import { checksumOf, readCheckedLine } from './checked-line.ts'
 
-/** The version of what stands on disk. A folder written by a newer one is refused. */
+/** The version of the records on disk. A folder with records of a newer one is refused. */
 export const STORAGE_FORMAT = 1
 
 /** Where a chain of documents stands: the number of its last document and that document's checksum. */

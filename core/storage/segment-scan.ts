@@ -8,12 +8,13 @@ import type { Line } from './durable-file.ts'
 import { StorageError, guarded } from './errors.ts'
 import { DOCUMENT_FIELDS_BYTES_MAX, LINE_BYTES_MAX, base64Bytes, readDocument } from './record-document.ts'
 import type { ChainEnd } from './record-document.ts'
+import type { LinePlace } from './segment-content.ts'
 import { isTornTail } from './torn-tail.ts'
 
 /** A batch closes when the next record's value would pass this. One write on disk is then below `TAIL_BYTES_MAX`. */
 export const BATCH_VALUE_BYTES_MAX = 4 * 1024 * 1024
 export const BATCH_RECORDS_MAX = 8192
-const TAIL_BYTES_MAX = 32 * 1024 * 1024
+export const TAIL_BYTES_MAX = 32 * 1024 * 1024
 
 assert(
   TAIL_BYTES_MAX >=
@@ -27,7 +28,7 @@ export interface ScanInit {
   readonly from: ChainEnd
   /** Only the last segment may have a torn tail: the others were synced before the next was created. */
   readonly last: boolean
-  readonly onRecord: (record: LogRecord) => void
+  readonly onRecord: (record: LogRecord, place: LinePlace) => void
 }
 
 export interface ScanResult {
@@ -79,7 +80,7 @@ function readNext(line: Line, after: ChainEnd, { file, onRecord }: ScanInit): Ch
   const { number, link, durable, checksum, record } = document
   const follows = number === after.number + 1 && link === after.checksum && durable < number
   if (!follows) throw corruptAfter(after, file)
-  onRecord(record)
+  onRecord(record, { number, offset: line.offset, bytes: line.bytes.length })
   return { number, checksum }
 }
 

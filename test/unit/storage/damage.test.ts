@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { present } from '../../../core/base/assert.ts'
 import { createPrng } from '../../../core/base/prng.ts'
+import { slot } from '../../../core/model/ids.ts'
 import { FaultyDisk, copyFolder, removeTemporaryFolders, temporaryFolder } from './faulty-disk.ts'
 import { openLog, readLog, recordOf, recordsOf, segmentNames, writeLog } from './log-folder.ts'
 
@@ -221,6 +222,73 @@ describe('damage that is never skipped', () => {
     expect(await refusal(folder)).toEqual({ code: 'STORAGE_CORRUPT', file, recordIndex: COUNT })
     writeFileSync(file, readFileSync(segmentOf(closed, -1)).subarray(0, -1))
     expect(await refusal(folder)).toEqual({ code: 'STORAGE_CORRUPT', file, recordIndex: COUNT })
+  })
+})
+
+describe('a truncated log', () => {
+  /** The first segment that counts is the third; the files of the first two are kept aside. */
+  let truncated: string
+  let leftovers: readonly { readonly name: string; readonly bytes: Buffer }[]
+
+  beforeAll(async () => {
+    truncated = copyFolder(closed)
+    const names = segmentNames(truncated).slice(0, 2)
+    leftovers = names.map((name) => ({ name, bytes: readFileSync(join(truncated, name)) }))
+    const { store } = await openLog(truncated, { segmentBytesMax })
+    const [, second] = store.segments
+    await store.truncate(slot(2 + present(second?.slots, 'batches').last))
+    await store.close()
+    expect(segmentNames(truncated)[0]).toBe('segment-000003.db')
+  })
+
+  /** As a truncation leaves it that was interrupted after its header. */
+  function interrupted(change: (bytes: Buffer) => Buffer = (bytes) => bytes): string {
+    const folder = copyFolder(truncated)
+    for (const { name, bytes } of leftovers) writeFileSync(join(folder, name), change(bytes))
+    return folder
+  }
+
+  it('is refused when its first segment is missing, is another, or its header has any other byte', async () => {
+    const first = join('segment-000003.db')
+    const missing = copyFolder(truncated)
+    renameSync(join(missing, first), join(missing, 'kept-aside'))
+    expect(await refusal(missing)).toMatchObject({ code: 'STORAGE_CORRUPT', file: join(missing, first) })
+    const other = copyFolder(truncated)
+    writeFileSync(join(other, first), present(leftovers[1], 'a second segment').bytes)
+    expect(await refusal(other)).toMatchObject({ code: 'STORAGE_CORRUPT', file: join(other, first) })
+    const folder = copyFolder(truncated)
+    const file = join(folder, 'header.json')
+    const whole = readFileSync(file)
+    for (let offset = 0; offset < whole.length; offset += 1) {
+      const flipped = Buffer.from(whole)
+      flipped[offset] = present(whole[offset], 'a byte') ^ (1 << (offset % 8))
+      writeFileSync(file, flipped)
+      expect(await refusal(folder), `at ${offset}`).toEqual({ code: 'STORAGE_CORRUPT', file, recordIndex: 0 })
+    }
+  }, 60_000)
+
+  it('loses the segments that a truncation left behind, whatever is in them, and never reads them', async () => {
+    const { found } = await readLog(copyFolder(truncated))
+    for (const change of [undefined, () => Buffer.from('{"foreign":1}\n'), () => Buffer.alloc(0)]) {
+      const folder = interrupted(change)
+      writeFileSync(join(folder, 'segment-000002.db~'), 'a copy that NeDB left')
+      expect((await readLog(folder)).found).toEqual(found)
+      expect(readdirSync(folder)).toEqual(readdirSync(truncated))
+    }
+  })
+
+  it('keeps what a truncation left behind when it is refused', async () => {
+    const folder = interrupted()
+    writeFileSync(segmentOf(folder, -1), 'foreign\n')
+    expect(await refusal(folder)).toMatchObject({ code: 'STORAGE_CORRUPT', file: segmentOf(folder, -1) })
+    expect(segmentNames(folder)[0]).toBe('segment-000001.db')
+  })
+
+  it('does not open with the header of another time', async () => {
+    const folder = copyFolder(truncated)
+    writeFileSync(join(folder, 'header.json'), readFileSync(join(closed, 'header.json')))
+    const file = join(folder, 'segment-000001.db')
+    expect(await refusal(folder)).toEqual({ code: 'STORAGE_CORRUPT', file, recordIndex: 1 })
   })
 })
 

@@ -59,7 +59,7 @@ export class FaultyDisk {
   }
 }
 
-function systemError(code: SystemCode): Error {
+export function systemError(code: SystemCode): Error {
   return Object.assign(new Error(`${code}: planted`), { code })
 }
 

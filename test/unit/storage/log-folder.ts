@@ -29,6 +29,13 @@ export function recordsOf(first: number, last: number): readonly LogRecord[] {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => recordOf(first + index))
 }
 
+/** The number of the last of records that follow each other; undefined when none of them names a slot. */
+export function lastNumberOf(records: readonly LogRecord[]): number | undefined {
+  const index = records.findIndex((record) => 'slot' in record)
+  const record = records[index]
+  return record !== undefined && 'slot' in record ? record.slot + records.length - 1 - index : undefined
+}
+
 export interface OpenedLog {
   readonly store: NedbRecordStore
   readonly found: readonly LogRecord[]

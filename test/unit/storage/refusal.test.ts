@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { clusterId } from '../../../core/model/ids.ts'
 import { StorageError, storageErrorFrom } from '../../../core/storage/errors.ts'
 import { copyFolder, removeTemporaryFolders, temporaryFolder } from './faulty-disk.ts'
-import { alice, bob, cluster, openLog, readLog, recordOf, recordsOf, writeLog } from './log-folder.ts'
+import { alice, bob, cluster, openLog, readLog, recordOf, recordsOf, segmentNames, writeLog } from './log-folder.ts'
 
 afterAll(removeTemporaryFolders)
 
@@ -50,14 +50,35 @@ describe('a folder', () => {
   it('of a newer format is refused, whether the header says so or a record does', async () => {
     const folder = temporaryFolder()
     await writeLog(folder, 3)
-    for (const name of ['header.json', 'segment-000001.db']) {
+    for (const { name, format } of [
+      { name: 'header.json', format: 2 },
+      { name: 'segment-000001.db', format: 1 },
+    ]) {
       const copy = copyFolder(folder)
       const file = join(copy, name)
       const [line = '', ...rest] = readFileSync(file, 'utf8').split('\n')
-      const newer = resealed(line, (covered) => covered.replace('"format":1', '"format":2,"more":[1]'))
+      const newer = resealed(line, (covered) =>
+        covered.replace(`"format":${format}`, `"format":${format + 1},"more":[1]`),
+      )
       writeFileSync(file, [newer, ...rest].join('\n'))
-      await expect(openLog(copy)).rejects.toMatchObject({ fault: { code: 'STORAGE_FORMAT_NEWER', file, format: 2 } })
+      const fault = { code: 'STORAGE_FORMAT_NEWER', file, format: format + 1 }
+      await expect(openLog(copy)).rejects.toMatchObject({ fault })
     }
+  })
+
+  it('whose header was written before logs were truncated is read, and goes on', async () => {
+    const folder = temporaryFolder()
+    await writeLog(folder, 9, { segmentBytesMax: 1000 })
+    const segments = segmentNames(folder).length
+    const fields = { format: 1, cluster, replica: alice, segmentLast: segments, durable: 9 }
+    const older = resealed(`${JSON.stringify(fields).slice(0, -1)},"checksum":""}`, (covered) => covered)
+    writeFileSync(join(folder, 'header.json'), `${older}\n`)
+    const { store, found } = await openLog(folder, { segmentBytesMax: 1000 })
+    expect(found).toEqual(recordsOf(1, 9))
+    await store.append([recordOf(10)])
+    await store.close()
+    expect((await readLog(folder)).found).toEqual(recordsOf(1, 10))
+    expect(readFileSync(join(folder, 'header.json'), 'utf8')).toContain('{"format":2,')
   })
 
   it('that is new says so, and one that was there does not', async () => {
