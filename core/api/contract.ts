@@ -1,5 +1,14 @@
 import * as v from 'valibot'
-import { clusterSchema, electionSchema, hostSchema, noteSchema, outcomeSchema, slotVotesSchema } from './views.ts'
+import {
+  clusterSchema,
+  electionSchema,
+  hostSchema,
+  logSchema,
+  noteSchema,
+  outcomeSchema,
+  slotVotesSchema,
+  taskSchema,
+} from './views.ts'
 
 /**
  * The one contract between a console and its host: every call with the schema of its argument and of its answer,
@@ -11,6 +20,13 @@ const replicaName = v.pipe(v.string(), v.minLength(1), v.maxLength(64))
 const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 const timeoutMs = v.pipe(v.number(), v.safeInteger(), v.minValue(100), v.maxValue(60_000))
 const nothing = v.strictObject({})
+/** On the host's computer; the host refuses one that is not absolute there. */
+const filePath = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(4096),
+  v.check((path) => !path.includes('\0'), 'a path without a zero byte'),
+)
 
 export const submitSchema = v.strictObject({
   /** 1 to 128 characters; (client, sequence) names the Input, a retry with the same pair is safe. */
@@ -40,6 +56,10 @@ export const CONSOLE_REQUESTS = {
        * election timeout. Off when left out.
        */
       leaseClockBoundMs: v.optional(v.pipe(positive, v.maxValue(200))),
+      /** When a CHECKPOINT is ordered by itself: after so many slots, or bytes of Inputs. */
+      checkpointPolicy: v.optional(
+        v.strictObject({ slotsMax: positive, bytesMax: v.pipe(positive, v.minValue(64 * 1024)) }),
+      ),
     }),
     answer: v.object({ cluster: v.string() }),
   },
@@ -52,6 +72,26 @@ export const CONSOLE_REQUESTS = {
     answer: outcomeSchema,
   },
   'cluster.read': { argument: v.strictObject({ cluster: clusterRef, ...readSchema.entries }), answer: outcomeSchema },
+  /** Orders a CHECKPOINT: every replica keeps its State at that slot; its Output is `{ slot }`. */
+  'cluster.checkpoint': {
+    argument: v.strictObject({ cluster: clusterRef, timeoutMs: v.optional(timeoutMs) }),
+    answer: outcomeSchema,
+  },
+  /**
+   * Decided slots as they lie in one replica's log, by rising slot: from `slotFrom`, or the last ones up to `slotTo`
+   * or the newest.
+   */
+  'cluster.log': {
+    argument: v.strictObject({
+      cluster: clusterRef,
+      /** Whose log; any that runs when left out. */
+      replica: v.optional(replicaName),
+      slotFrom: v.optional(positive),
+      slotTo: v.optional(positive),
+      limit: v.pipe(positive, v.maxValue(500)),
+    }),
+    answer: logSchema,
+  },
   /** The newest slots with votes, newest first, before `slotBefore` if given. */
   'cluster.votes': {
     argument: v.strictObject({
@@ -66,6 +106,27 @@ export const CONSOLE_REQUESTS = {
     argument: v.strictObject({ cluster: clusterRef, limit: v.pipe(positive, v.maxValue(500)) }),
     answer: v.object({ elections: v.array(electionSchema) }),
   },
+  /**
+   * Writes a backup, a verified checkpoint and the log since, to a file on the host's computer, while the cluster goes
+   * on. Answers at once: `host.task` tells how it goes. A file that is there is replaced only with `replace`.
+   */
+  'cluster.backup': {
+    argument: v.strictObject({ cluster: clusterRef, file: filePath, replace: v.optional(v.boolean()) }),
+    answer: taskSchema,
+  },
+  /**
+   * Verifies a backup and founds a new cluster of three replicas on this computer from it; "<old name> restored"
+   * unless named. Answers at once: `host.task` tells how it goes, and `clusterId` when it is done.
+   */
+  'cluster.restore': {
+    argument: v.strictObject({
+      file: filePath,
+      name: v.optional(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(64))),
+    }),
+    answer: taskSchema,
+  },
+  /** How a backup or a restore goes; the newest of them are remembered. */
+  'host.task': { argument: v.strictObject({ task: positive }), answer: taskSchema },
   /** The newest notes, newest first. */
   'host.notes': {
     argument: v.strictObject({ limit: v.pipe(positive, v.maxValue(500)) }),

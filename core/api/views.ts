@@ -57,6 +57,60 @@ export const problemSchema = v.object({
 })
 export type ProblemView = v.InferOutput<typeof problemSchema>
 
+/** A checkpoint on a replica's disk. */
+export const checkpointSchema = v.object({
+  slot: count,
+  /** Ordered time, milliseconds since 1970. */
+  timeMs: v.number(),
+  /** Digest of the whole State. */
+  root: v.string(),
+  /** Keys in the State, the clients' sessions and all. */
+  keys: count,
+  /** The State's encoding; the file is compressed. Unit: bytes. */
+  stateBytes: count,
+  fileBytes: count,
+  /** From the freeze until it was verified on disk; not known of an earlier life. */
+  durationMs: v.nullable(v.number()),
+  /** A majority attested the same root: it stands for the log before it. */
+  stable: v.boolean(),
+})
+export type CheckpointView = v.InferOutput<typeof checkpointSchema>
+
+/** A replica receives the State from others. */
+export const transferSchema = v.object({
+  phase: v.picklist(['seeking', 'comparing', 'fetching', 'writing']),
+  /** Of the checkpoint that is received; null while one is looked for. */
+  slot: v.nullable(count),
+  /** Names of the members it comes from. */
+  sources: v.array(v.string()),
+  /** Partitions that differ from what was here, and those of them that have come. */
+  partitionsWanted: count,
+  partitionsDone: count,
+  /** Received, compressed. */
+  bytes: count,
+  bytesPerSecond: count,
+  secondsLeft: v.nullable(v.number()),
+})
+export type TransferView = v.InferOutput<typeof transferSchema>
+
+/** What a replica keeps on its disk, and when it keeps less. */
+export const storageSchema = v.object({
+  /** The log's segment files, and the slots in them: `slotFirst` to the decided index. */
+  logBytes: count,
+  segments: count,
+  slotFirst: count,
+  checkpointBytes: count,
+  checkpoints: v.array(checkpointSchema),
+  /** The slot of the checkpoint that is being written. */
+  writing: v.nullable(count),
+  /** Executed since the last CHECKPOINT; the next is ordered when one of them reaches the cluster's threshold. */
+  sinceSlots: count,
+  sinceBytes: count,
+  /** Why the log before `slotFirst` could go and what comes after it can't, in one sentence. */
+  retention: v.string(),
+})
+export type StorageView = v.InferOutput<typeof storageSchema>
+
 export const replicaSchema = v.object({
   id: v.string(),
   name: v.string(),
@@ -68,6 +122,10 @@ export const replicaSchema = v.object({
   slotExecuted: count,
   /** Bytes of its Input log on disk. */
   logBytes: count,
+  storage: storageSchema,
+  transfer: v.nullable(transferSchema),
+  /** Resident memory of its process; null while it does not run. */
+  memoryBytes: v.nullable(count),
   /** Names of the members it is connected to. */
   connectedTo: v.array(v.string()),
   /** Starts of its process after the first, since the host came up. */
@@ -96,6 +154,8 @@ export const clusterSchema = v.object({
   replicas: v.array(replicaSchema),
   /** How many members make a majority. */
   quorum: count,
+  /** A CHECKPOINT is ordered by itself after so many slots, or bytes of Inputs. */
+  checkpointPolicy: v.object({ slotsMax: count, bytesMax: count }),
   /** How many more members may fail now, while requests are still served; -1 when they are not. */
   survivable: v.number(),
   /** One sentence, the worst fact first. */
@@ -131,7 +191,7 @@ export type HostView = v.InferOutput<typeof hostSchema>
 
 /** One Input of a decided slot with the votes on it, as its proxy knows them. */
 export const inputVotesSchema = v.object({
-  kind: v.picklist(['input', 'read']),
+  kind: v.picklist(['input', 'read', 'checkpoint']),
   client: v.string(),
   sequence: count,
   machine: v.string(),
@@ -155,6 +215,43 @@ export const slotVotesSchema = v.object({
 })
 export type SlotVotesView = v.InferOutput<typeof slotVotesSchema>
 
+/** One slot of the Input log. */
+export const logSlotSchema = v.object({
+  slot: count,
+  /** "–" for a slot that was fetched from another replica. */
+  ballot: v.string(),
+  /** Bytes of the batch. */
+  bytes: count,
+  /** By the leader's clock, milliseconds since 1970; null for a no-op, and for what can't be read. */
+  timeMs: v.nullable(v.number()),
+  inputCount: count,
+  /** The first of its Inputs. */
+  inputs: v.array(
+    v.object({
+      kind: v.picklist(['input', 'read', 'checkpoint']),
+      client: v.string(),
+      sequence: count,
+      machine: v.string(),
+      input: v.unknown(),
+      proxy: v.string(),
+      /** This replica's own; null when it is kept no more (the newest slots' are). */
+      output: v.nullable(outputSchema),
+    }),
+  ),
+})
+export type LogSlotView = v.InferOutput<typeof logSlotSchema>
+
+/** A stretch of one replica's log, by rising slot. */
+export const logSchema = v.object({
+  /** Whose log it is. */
+  replica: v.string(),
+  /** The first slot it holds; what was before is in its checkpoints. */
+  slotFirst: count,
+  slotDecided: count,
+  slots: v.array(logSlotSchema),
+})
+export type LogView = v.InferOutput<typeof logSchema>
+
 /** One election: who leads since when, and why the old leader was given up. */
 export const electionSchema = v.object({
   timeMs: v.number(),
@@ -175,3 +272,54 @@ export const noteSchema = v.object({
   text: v.string(),
 })
 export type NoteView = v.InferOutput<typeof noteSchema>
+
+/** What a backup file holds: a checkpoint and the log since. */
+export const backupSchema = v.object({
+  /** The cluster it was taken of. */
+  cluster: v.object({ id: v.string(), name: v.string() }),
+  /** The Synod that wrote it, and when by that computer's clock, milliseconds since 1970. */
+  synod: v.string(),
+  createdMs: v.number(),
+  machines: v.array(v.string()),
+  members: v.array(v.object({ id: v.string(), name: v.string() })),
+  /** Null: there was no stable checkpoint yet, and the log is there from its first slot on. */
+  checkpoint: v.nullable(
+    v.object({ slot: count, timeMs: v.number(), root: v.string(), keys: count, stateBytes: count }),
+  ),
+  /** Everything decided up to this slot is in it. */
+  slotLast: count,
+  /** Of the log after the checkpoint. */
+  slots: count,
+  /** Of the whole file. */
+  fileBytes: count,
+})
+export type BackupView = v.InferOutput<typeof backupSchema>
+
+/** Long work a host was asked for, while it goes on and for a while after. */
+export const taskSchema = v.object({
+  task: count,
+  kind: v.picklist(['backup', 'restore']),
+  /** `writing` comes only in a backup, `founding` only in a restore, which replays the log while it verifies. */
+  phase: v.picklist(['writing', 'verifying', 'founding', 'done', 'failed']),
+  /** The backup's file on the host's computer. */
+  file: v.string(),
+  /** Name and id of the cluster a backup is taken of, or of the one a restore founds (no id before it is done). */
+  cluster: v.string(),
+  clusterId: v.nullable(v.string()),
+  /** Of this phase; `total` is null where it is not known. Unit: bytes of the file, or replicas that are founded. */
+  done: count,
+  total: v.nullable(count),
+  /**
+   * Whether a majority confirmed that everything acknowledged before a backup began is in it. Without a majority the
+   * backup holds what the replica that wrote it knew.
+   */
+  confirmed: v.nullable(v.boolean()),
+  startedMs: v.number(),
+  /** Null until it ended. */
+  durationMs: v.nullable(v.number()),
+  /** What is in the file, once that is verified. */
+  backup: v.nullable(backupSchema),
+  /** Why it failed. Of a failed backup no file is left, of a failed restore no cluster. */
+  fault: v.nullable(problemSchema),
+})
+export type TaskView = v.InferOutput<typeof taskSchema>

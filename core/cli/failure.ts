@@ -35,7 +35,7 @@ function failure(code: string, detail: string, exit: ExitCode): Failure {
 
 const TITLES: Readonly<Record<ExitCode, string>> = {
   0: 'Done',
-  1: 'The machine refused the Input',
+  1: 'The machine refused the Input, or the backup can’t be used',
   2: 'The arguments are wrong',
   3: 'The host can’t start',
   4: 'The host is not reached',

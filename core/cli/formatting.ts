@@ -1,5 +1,7 @@
 import type { ClusterView, OutputView, ReplicaView, VoteView } from '../api/views.ts'
 import type { Outcome, ProblemDetails, ReadOutcome, Status } from '../client/answers.ts'
+import { formatBytes, formatCount } from './numbers.ts'
+import { formatNextCheckpoint, formatStorage, formatTransfer } from './storage-formatting.ts'
 
 /** The signs of the console, so that one glance means the same everywhere. */
 const VOTE_SIGNS: Readonly<Record<VoteView['sign'], string>> = {
@@ -10,11 +12,6 @@ const VOTE_SIGNS: Readonly<Record<VoteView['sign'], string>> = {
 }
 
 const DIGEST_DIGITS_SHOWN = 6
-
-/** 4812 -> "4,812", the same in every locale. */
-function formatCount(value: number): string {
-  return String(value).replaceAll(/\B(?=(\d{3})+$)/g, ',')
-}
 
 export function formatOutcome(outcome: Outcome): string {
   const head = `Slot ${formatCount(outcome.slot)} · decided · ${formatAgreement(outcome.votes)}`
@@ -42,7 +39,7 @@ export function formatProblem(problem: ProblemDetails): string {
 }
 
 /** "2 of 3 agree; c dissents." */
-function formatAgreement(votes: readonly VoteView[]): string {
+export function formatAgreement(votes: readonly VoteView[]): string {
   const named = (sign: VoteView['sign']): string[] => votes.filter((vote) => vote.sign === sign).map(({ name }) => name)
   const parts = [`${named('agrees').length} of ${votes.length} agree`]
   const dissenters = named('dissents')
@@ -52,7 +49,7 @@ function formatAgreement(votes: readonly VoteView[]): string {
   return `${parts.join('; ')}.`
 }
 
-function formatVotes(votes: readonly VoteView[]): string[] {
+export function formatVotes(votes: readonly VoteView[]): string[] {
   const width = Math.max(0, ...votes.map(({ name }) => name.length))
   return votes.map(({ sign, name, digest, afterMs }) => {
     const shown = (digest ?? '').slice(0, DIGEST_DIGITS_SHOWN).padEnd(DIGEST_DIGITS_SHOWN)
@@ -76,23 +73,17 @@ function formatCluster(cluster: ClusterView): string {
   const leader = cluster.leader === null ? 'no leader' : `leader ${cluster.leader}`
   const ballot = cluster.ballot === null ? '' : ` (ballot ${cluster.ballot})`
   const facts = [`${cluster.name} · ${cluster.phase}`, `${leader}${ballot}`, `slot ${formatCount(cluster.slotDecided)}`]
-  return [facts.join(' · '), cluster.health.sentence, ...cluster.replicas.map(formatReplica)].join('\n')
+  const lines = [facts.join(' · '), cluster.health.sentence, formatNextCheckpoint(cluster)]
+  return [...lines, ...cluster.replicas.flatMap((replica) => formatReplica(replica))].join('\n')
 }
 
-function formatReplica(replica: ReplicaView): string {
+function formatReplica(replica: ReplicaView): string[] {
   const sign = replica.process === 'running' ? '●' : '○'
   const role = replica.role === null ? '' : ` ${replica.role}`
   const executed = `executed ${formatCount(replica.slotExecuted)} of ${formatCount(replica.slotDecided)}`
   const facts = [`${sign} ${replica.name}  ${replica.process}${role}`, executed, `log ${formatBytes(replica.logBytes)}`]
   const faults = replica.faults.map((fault) => `rehearsal: ${fault}`)
   const problems = replica.problem === null ? [] : [replica.problem.message]
-  return `  ${[...facts, ...faults, ...problems].join(' · ')}`
-}
-
-const UNITS = ['B', 'KiB', 'MiB', 'GiB'] as const
-
-function formatBytes(bytes: number): string {
-  const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10))
-  const value = bytes / 1024 ** power
-  return `${power === 0 ? value : value.toFixed(1)} ${UNITS[power] ?? 'B'}`
+  const line = `  ${[...facts, ...formatStorage(replica.storage), ...faults, ...problems].join(' · ')}`
+  return replica.transfer === null ? [line] : [line, `      ${formatTransfer(replica.transfer)}`]
 }

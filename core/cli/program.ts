@@ -1,5 +1,9 @@
 import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander'
 import { LIMITS } from '../model/limits.ts'
+import { backup } from './backup.ts'
+import type { BackupOptions } from './backup.ts'
+import { checkpoint } from './checkpoint.ts'
+import type { CheckpointOptions } from './checkpoint.ts'
 import { demo } from './demo/demo.ts'
 import type { DemoOptions } from './demo/demo.ts'
 import { desktop } from './desktop.ts'
@@ -9,8 +13,12 @@ import type { ElectionsOptions } from './elections.ts'
 import { EXIT, describeExitCodes } from './exit-codes.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { CommandError, failureOf } from './failure.ts'
+import { LOG_SLOTS_MAX, log } from './log.ts'
+import type { LogOptions } from './log.ts'
 import { read } from './read.ts'
 import type { ReadOptions } from './read.ts'
+import { restore } from './restore.ts'
+import type { RestoreOptions } from './restore.ts'
 import { serve } from './serve.ts'
 import type { ServeOptions } from './serve.ts'
 import { start } from './start.ts'
@@ -21,6 +29,8 @@ import type { SubmitOptions } from './submit.ts'
 import type { Surroundings } from './surroundings.ts'
 import { tryCluster } from './try.ts'
 import type { TryOptions } from './try.ts'
+import { verify } from './verify.ts'
+import type { VerifyOptions } from './verify.ts'
 
 /** Runs one command line (without the two words before the verb). Never throws: what went wrong is told, and coded. */
 export async function runCommand(
@@ -82,6 +92,7 @@ function createProgram({ surroundings, json, version }: ProgramInit, done: Done)
     .addHelpText('afterAll', `\n${describeExitCodes()}`)
   addHostVerbs(program, { surroundings, done })
   addClientVerbs(program, { surroundings, done })
+  addBackupVerbs(program, { surroundings, done })
   return program
 }
 
@@ -122,6 +133,8 @@ function addClientVerbs(program: Command, { surroundings, done }: Verbs): void {
   withData(program.command('try').description('found a cluster of three replicas on this computer'))
     .option('--name <name>', 'its name', 'demo')
     .option('--lease-clock-bound <ms>', 'leader leases on: reads without a round, if clocks drift less', parseCount)
+    .option('--checkpoint-slots <number>', 'a CHECKPOINT is ordered after so many slots (50000)', parseCount)
+    .option('--checkpoint-bytes <number>', 'or after so many bytes of Inputs (33554432)', parseCount)
     .addOption(jsonOption())
     .action(async (options: TryOptions) => done(await tryCluster(options, surroundings)))
   withCluster(program.command('status').description('what the host and its clusters are doing'))
@@ -130,6 +143,20 @@ function addClientVerbs(program: Command, { surroundings, done }: Verbs): void {
   withCluster(program.command('elections').description('who was elected when, and why the old leader was given up'))
     .addOption(jsonOption())
     .action(async (options: ElectionsOptions) => done(await elections(options, surroundings)))
+  withCluster(
+    program.command('log').description('decided slots with their Inputs and Outputs, as one replica’s log has them'),
+  )
+    .option('--from <slot>', 'the first slot (default: as many as --limit before the last)', parseCount)
+    .option('--to <slot>', 'the last slot (default: the newest)', parseCount)
+    .option('--limit <number>', 'how many slots at most, up to 500', parseLimit, 50)
+    .option('--replica <name>', 'whose log (default: any that runs)')
+    .addOption(jsonOption())
+    .action(async (options: LogOptions) => done(await log(options, surroundings)))
+  withCluster(program.command('checkpoint').description('have every replica write its State down at one slot'))
+    .option('--wait', 'until a majority of the replicas has the checkpoint on disk and stable', false)
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .action(async (options: CheckpointOptions) => done(await checkpoint(options, surroundings)))
   withCluster(program.command('submit').description('submit one Input; shows the Output and the votes'))
     .argument('<json>', 'the Input, or - to read it from the standard input')
     .requiredOption('--machine <name>', 'the state machine: kv, ledger')
@@ -145,6 +172,25 @@ function addClientVerbs(program: Command, { surroundings, done }: Verbs): void {
     .addOption(timeoutOption())
     .addOption(jsonOption())
     .action(async (text: string, options: ReadOptions) => done(await read(text, options, surroundings)))
+}
+
+function addBackupVerbs(program: Command, { surroundings, done }: Verbs): void {
+  withCluster(program.command('backup').description('write a verified checkpoint and the log since to a file'))
+    .argument('<file>', 'the file, on the host’s computer')
+    .option('--force', 'replace the file if it is there', false)
+    .addOption(jsonOption())
+    .action(async (file: string, options: BackupOptions) => done(await backup(file, options, surroundings)))
+  program
+    .command('verify')
+    .description('check every byte of a backup, and tell what it holds; needs no host')
+    .argument('<file>', 'the backup')
+    .addOption(jsonOption())
+    .action(async (file: string, options: VerifyOptions) => done(await verify(file, options, surroundings)))
+  withData(program.command('restore').description('found a new cluster from a backup'))
+    .argument('<file>', 'the backup, on the host’s computer')
+    .option('--name <name>', 'of the new cluster (default: the old one’s, and "restored")')
+    .addOption(jsonOption())
+    .action(async (file: string, options: RestoreOptions) => done(await restore(file, options, surroundings)))
 }
 
 function withData(command: Command): Command {
@@ -166,6 +212,12 @@ function timeoutOption(): Option {
 function parseCount(text: string): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : 0
   if (value < 1) throw new InvalidArgumentError('Expected a whole number from 1 up.')
+  return value
+}
+
+function parseLimit(text: string): number {
+  const value = parseCount(text)
+  if (value > LOG_SLOTS_MAX) throw new InvalidArgumentError(`Expected at most ${LOG_SLOTS_MAX}.`)
   return value
 }
 

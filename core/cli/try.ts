@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ConsoleArgument } from '../api/contract.ts'
 import type { ClusterView } from '../api/views.ts'
 import type { Answer } from '../client/answers.ts'
 import type { Client } from '../client/client.ts'
@@ -14,10 +15,15 @@ export interface TryOptions {
   readonly data?: string
   readonly name: string
   readonly leaseClockBound?: number
+  readonly checkpointSlots?: number
+  /** Of Inputs. */
+  readonly checkpointBytes?: number
   readonly json: boolean
 }
 
 const POLL_MS = 200
+/** What holds for the one that is not named where the other one is: the cluster's own values without any. */
+export const POLICY_DEFAULT = { slotsMax: 50_000, bytesMax: 32 * 1024 * 1024 } as const
 const FOUNDING_TIMEOUT_MS = 60_000
 
 /** Founds a cluster of three replicas on the host's computer and waits until it serves. */
@@ -25,7 +31,7 @@ export async function tryCluster(options: TryOptions, surroundings: Surroundings
   const { json, name } = options
   const client = await connect(dataFolderOf(options, surroundings))
   const lease = options.leaseClockBound === undefined ? {} : { leaseClockBoundMs: options.leaseClockBound }
-  const founded = await client.foundTry({ name, ...lease })
+  const founded = await client.foundTry({ name, ...lease, ...policyOf(options) })
   if (!founded.ok) return showProblem(surroundings, { json, problem: founded.problem })
   const { cluster: id } = founded.value
   const told = new Set<string>()
@@ -45,13 +51,19 @@ export async function tryCluster(options: TryOptions, surroundings: Surroundings
   return EXIT.done
 }
 
+function policyOf({ checkpointSlots, checkpointBytes }: TryOptions): Partial<ConsoleArgument<'cluster.try'>> {
+  if (checkpointSlots === undefined && checkpointBytes === undefined) return {}
+  const slotsMax = checkpointSlots ?? POLICY_DEFAULT.slotsMax
+  return { checkpointPolicy: { slotsMax, bytesMax: checkpointBytes ?? POLICY_DEFAULT.bytesMax } }
+}
+
 interface Waiting {
   readonly client: Client
   readonly id: string
   readonly tell: (view: ClusterView) => void
 }
 
-async function waitUntilServing({ client, id, tell }: Waiting): Promise<Answer<ClusterView>> {
+export async function waitUntilServing({ client, id, tell }: Waiting): Promise<Answer<ClusterView>> {
   const deadlineMs = performance.now() + FOUNDING_TIMEOUT_MS
   for (;;) {
     const status = await client.status()

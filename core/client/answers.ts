@@ -1,5 +1,13 @@
 import * as v from 'valibot'
-import { electionSchema, failReasonSchema, hostSchema, machineSchema, outputSchema, voteSchema } from '../api/views.ts'
+import {
+  electionSchema,
+  failReasonSchema,
+  hostSchema,
+  logSchema,
+  machineSchema,
+  outputSchema,
+  voteSchema,
+} from '../api/views.ts'
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
@@ -37,6 +45,10 @@ export type Founded = v.InferOutput<typeof foundedSchema>
 
 export const electionsSchema = v.object({ cluster: v.string(), elections: v.array(electionSchema) })
 export type Elections = v.InferOutput<typeof electionsSchema>
+
+/** A stretch of one replica's log, by rising slot. */
+export const logAnswerSchema = v.object({ cluster: v.string(), ...logSchema.entries })
+export type LogAnswer = v.InferOutput<typeof logAnswerSchema>
 
 /** RFC 9457; the last three are there when the Input failed. */
 export const problemSchema = v.looseObject({

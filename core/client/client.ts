@@ -1,14 +1,17 @@
 import * as v from 'valibot'
-import type { ReadArgument, SubmitArgument } from '../api/contract.ts'
+import type { ConsoleArgument, ReadArgument, SubmitArgument } from '../api/contract.ts'
+import { taskSchema } from '../api/views.ts'
+import type { TaskView } from '../api/views.ts'
 import {
   electionsSchema,
   foundedSchema,
+  logAnswerSchema,
   outcomeSchema,
   problemSchema,
   readOutcomeSchema,
   statusSchema,
 } from './answers.ts'
-import type { Answer, Elections, Founded, Outcome, ReadOutcome, Status } from './answers.ts'
+import type { Answer, Elections, Founded, LogAnswer, Outcome, ReadOutcome, Status } from './answers.ts'
 import { ClientError } from './errors.ts'
 
 export interface ClientInit {
@@ -31,9 +34,27 @@ export interface Client {
   submit: (argument: SubmitArgument & ClusterChoice) => Promise<Answer<Outcome>>
   read: (argument: ReadArgument & ClusterChoice) => Promise<Answer<ReadOutcome>>
   /** Founds a cluster of three replicas on the host's computer. */
-  foundTry: (argument: { readonly name: string; readonly leaseClockBoundMs?: number }) => Promise<Answer<Founded>>
+  foundTry: (argument: ConsoleArgument<'cluster.try'>) => Promise<Answer<Founded>>
   /** The newest elections the host saw, newest first. */
   elections: (choice: ClusterChoice) => Promise<Answer<Elections>>
+  /** Decided slots as they lie in one replica's log: from `from` up, else the last ones up to `to` or the newest. */
+  log: (query: LogQuery & ClusterChoice) => Promise<Answer<LogAnswer>>
+  /** Orders a CHECKPOINT; its Output says the slot. Ordering one more does no harm, so a retry is safe. */
+  checkpoint: (argument: { readonly timeoutMs?: number } & ClusterChoice) => Promise<Answer<Outcome>>
+  /** Begins a backup to a file on the host's computer; `task` tells how it goes. */
+  backup: (argument: { readonly file: string; readonly replace?: boolean } & ClusterChoice) => Promise<Answer<TaskView>>
+  /** Begins the founding of a new cluster from a backup. */
+  restore: (argument: ConsoleArgument<'cluster.restore'>) => Promise<Answer<TaskView>>
+  task: (task: number) => Promise<Answer<TaskView>>
+}
+
+export interface LogQuery {
+  readonly from?: number
+  readonly to?: number
+  /** 1 to 500. */
+  readonly limit?: number
+  /** The name of the one whose log it is; any that runs when left out. */
+  readonly replica?: string
 }
 
 /** What a host without a timeout in the request may take to answer; its own bound for one is 60 s. */
@@ -49,11 +70,21 @@ export function createClient(init: ClientInit): Client {
     submit: (body) => post('/v1/inputs', { body, schema: outcomeSchema, timeoutMs: answerTimeout(body) }),
     read: (body) => post('/v1/reads', { body, schema: readOutcomeSchema, timeoutMs: answerTimeout(body) }),
     foundTry: (argument) => post('/v1/clusters', { body: { kind: 'try', ...argument }, schema: foundedSchema }),
-    elections: ({ cluster }) => {
-      const query = cluster === undefined ? '' : `?cluster=${encodeURIComponent(cluster)}`
-      return ask(init, { method: 'GET', path: `/v1/elections${query}`, schema: electionsSchema })
-    },
+    elections: (choice) =>
+      ask(init, { method: 'GET', path: pathOf('/v1/elections', { ...choice }), schema: electionsSchema }),
+    log: (query) => ask(init, { method: 'GET', path: pathOf('/v1/log', { ...query }), schema: logAnswerSchema }),
+    backup: (body) => post('/v1/backups', { body, schema: taskSchema }),
+    restore: (body) => post('/v1/restores', { body, schema: taskSchema }),
+    task: (task) => ask(init, { method: 'GET', path: pathOf('/v1/tasks', { task }), schema: taskSchema }),
+    checkpoint: (body) => post('/v1/checkpoints', { body, schema: outcomeSchema, timeoutMs: answerTimeout(body) }),
   }
+}
+
+function pathOf(path: string, query: Readonly<Record<string, string | number | undefined>>): string {
+  const words = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  )
+  return words.length === 0 ? path : `${path}?${words.join('&')}`
 }
 
 function answerTimeout({ timeoutMs }: { readonly timeoutMs?: number | undefined }): number {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import * as v from 'valibot'
 import { CONSOLE_REQUESTS, readSchema, submitSchema } from '../api/contract.ts'
 import type { ConsoleApi, ConsoleReply } from '../api/contract.ts'
-import type { ClusterView, OutcomeView } from '../api/views.ts'
+import type { ClusterView, OutcomeView, TaskView } from '../api/views.ts'
 import { decode } from './decoding.ts'
 import type { Guard } from './guard.ts'
 import { problem, problemOfFault, sendProblem } from './problems.ts'
@@ -14,6 +14,29 @@ const submitBodySchema = v.strictObject({ ...submitSchema.entries, ...clusterCho
 const readBodySchema = v.strictObject({ ...readSchema.entries, ...clusterChoice })
 const electionsQuerySchema = v.strictObject(clusterChoice)
 const ELECTIONS_SHOWN_MAX = 100
+/** What a query carries is text; whether the number is one that may be asked for is the contract's to say. */
+const queryNumber = v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/, 'a whole number'), v.transform(Number)))
+const logQuerySchema = v.pipe(
+  v.strictObject({
+    ...clusterChoice,
+    replica: v.optional(v.string()),
+    from: queryNumber,
+    to: queryNumber,
+    limit: queryNumber,
+  }),
+  v.transform(({ from, to, limit = LOG_SLOTS, ...rest }) => ({ ...rest, slotFrom: from, slotTo: to, limit })),
+  v.strictObject({ ...CONSOLE_REQUESTS['cluster.log'].argument.entries, ...clusterChoice }),
+)
+/** Slots of the log when the query does not say how many. */
+const LOG_SLOTS = 100
+const checkpointBodySchema = v.strictObject({
+  ...CONSOLE_REQUESTS['cluster.checkpoint'].argument.entries,
+  ...clusterChoice,
+})
+const { 'cluster.backup': BACKUP, 'cluster.restore': RESTORE } = CONSOLE_REQUESTS
+const backupBodySchema = v.strictObject({ ...BACKUP.argument.entries, ...clusterChoice })
+const restoreBodySchema = RESTORE.argument
+const taskQuerySchema = v.pipe(v.strictObject({ task: queryNumber }), CONSOLE_REQUESTS['host.task'].argument)
 const foundBodySchema = v.strictObject({
   kind: v.literal('try'),
   ...CONSOLE_REQUESTS['cluster.try'].argument.entries,
@@ -34,8 +57,13 @@ export function registerRoutes(app: FastifyInstance, { api, guard }: RouteTable)
   }
   add('GET', '/v1/status', async (_request, reply) => answerStatus(api, reply))
   add('GET', '/v1/elections', async (request, reply) => answerElections(api, request.query, reply))
+  add('GET', '/v1/log', async (request, reply) => answerLog(api, request.query, reply))
   add('POST', '/v1/inputs', async (request, reply) => answerInput(api, request.body, reply))
   add('POST', '/v1/reads', async (request, reply) => answerRead(api, request.body, reply))
+  add('POST', '/v1/checkpoints', async (request, reply) => answerCheckpoint(api, request.body, reply))
+  add('POST', '/v1/backups', async (request, reply) => answerBackup(api, request.body, reply))
+  add('POST', '/v1/restores', async (request, reply) => answerRestore(api, request.body, reply))
+  add('GET', '/v1/tasks', async (request, reply) => answerTask(api, request.query, reply))
   add('POST', '/v1/clusters', async (request, reply) => answerFounding(api, request.body, reply))
 }
 
@@ -80,6 +108,28 @@ async function answerElections(api: ConsoleApi, query: unknown, reply: FastifyRe
   return sendValue(reply, { cluster: chosen.cluster.name, elections: answer.value.elections })
 }
 
+async function answerLog(api: ConsoleApi, query: unknown, reply: FastifyReply): Promise<FastifyReply> {
+  const decoded = decode(logQuerySchema, query)
+  if (!decoded.ok) return sendProblem(reply, bodyProblem(decoded.expected, LOG_EXAMPLE))
+  const { cluster: choice, ...argument } = decoded.value
+  const chosen = await chooseCluster(api, choice)
+  if (!chosen.ok) return sendProblem(reply, chosen.problem)
+  const answer = await api.request('cluster.log', { ...argument, cluster: chosen.cluster.id })
+  if (!answer.ok) return sendProblem(reply, problemOfFault(answer.fault))
+  return sendValue(reply, { cluster: chosen.cluster.name, ...answer.value })
+}
+
+/** All of its body may be left out, and so the body. */
+async function answerCheckpoint(api: ConsoleApi, body: unknown, reply: FastifyReply): Promise<FastifyReply> {
+  const decoded = decode(checkpointBodySchema, body ?? {})
+  if (!decoded.ok) return sendProblem(reply, bodyProblem(decoded.expected, CHECKPOINT_EXAMPLE))
+  const { cluster: choice, ...argument } = decoded.value
+  const chosen = await chooseCluster(api, choice)
+  if (!chosen.ok) return sendProblem(reply, chosen.problem)
+  const outcome = await api.request('cluster.checkpoint', { ...argument, cluster: chosen.cluster.id })
+  return sendOutcome(reply, { outcome, cluster: chosen.cluster.name })
+}
+
 async function answerInput(api: ConsoleApi, body: unknown, reply: FastifyReply): Promise<FastifyReply> {
   const decoded = decode(submitBodySchema, body)
   if (!decoded.ok) return sendProblem(reply, bodyProblem(decoded.expected, SUBMIT_EXAMPLE))
@@ -100,6 +150,32 @@ async function answerRead(api: ConsoleApi, body: unknown, reply: FastifyReply): 
   return sendOutcome(reply, { outcome, cluster: chosen.cluster.name })
 }
 
+/** Begun, not done: the task tells how it goes. */
+async function answerBackup(api: ConsoleApi, body: unknown, reply: FastifyReply): Promise<FastifyReply> {
+  const decoded = decode(backupBodySchema, body)
+  if (!decoded.ok) return sendProblem(reply, requestProblem(decoded.expected, BACKUP_EXAMPLE))
+  const { cluster: choice, ...argument } = decoded.value
+  const chosen = await chooseCluster(api, choice)
+  if (!chosen.ok) return sendProblem(reply, chosen.problem)
+  return sendTask(reply.code(202), await api.request('cluster.backup', { ...argument, cluster: chosen.cluster.id }))
+}
+
+async function answerRestore(api: ConsoleApi, body: unknown, reply: FastifyReply): Promise<FastifyReply> {
+  const decoded = decode(restoreBodySchema, body)
+  if (!decoded.ok) return sendProblem(reply, requestProblem(decoded.expected, RESTORE_EXAMPLE))
+  return sendTask(reply.code(202), await api.request('cluster.restore', decoded.value))
+}
+
+async function answerTask(api: ConsoleApi, query: unknown, reply: FastifyReply): Promise<FastifyReply> {
+  const decoded = decode(taskQuerySchema, query)
+  if (!decoded.ok) return sendProblem(reply, requestProblem(decoded.expected, '/v1/tasks?task=NUMBER'))
+  return sendTask(reply, await api.request('host.task', decoded.value))
+}
+
+function sendTask(reply: FastifyReply, answer: ConsoleReply<TaskView>): FastifyReply {
+  return answer.ok ? sendValue(reply, answer.value) : sendProblem(reply, problemOfFault(answer.fault))
+}
+
 async function answerFounding(api: ConsoleApi, body: unknown, reply: FastifyReply): Promise<FastifyReply> {
   const decoded = decode(foundBodySchema, body)
   if (!decoded.ok) return sendProblem(reply, bodyProblem(decoded.expected, FOUND_EXAMPLE))
@@ -113,10 +189,19 @@ const SUBMIT_EXAMPLE =
   '{"client":"app-1","sequence":1,"machine":"kv","input":{…}}, with "cluster" and "timeoutMs" if needed'
 const READ_EXAMPLE =
   '{"machine":"kv","input":{…}}, with "consistency" ("linearizable" or "stale"), "cluster" and "timeoutMs" if needed'
+const LOG_EXAMPLE = '/v1/log?from=1&to=50, with "limit" (1 to 500), "replica" and "cluster" if needed'
+const CHECKPOINT_EXAMPLE = '{}, with "cluster" and "timeoutMs" if needed'
+const BACKUP_EXAMPLE =
+  '{"file":"/an/absolute/path"}, with "replace" if the file may be replaced, and "cluster" if needed'
+const RESTORE_EXAMPLE = '{"file":"/an/absolute/path"}, with the new cluster’s "name" if needed'
 const FOUND_EXAMPLE = '{"kind":"try","name":"demo"}'
 
 function bodyProblem(what: string, example: string): Problem {
   return problem('invalid-argument', `${what}. Expected ${example}. Nothing was ordered.`)
+}
+
+function requestProblem(what: string, example: string): Problem {
+  return problem('invalid-argument', `${what}. Expected ${example}. Nothing was done.`)
 }
 
 type Choice =

@@ -1,5 +1,5 @@
-import { unreachable } from '../base/assert.ts'
 import type { ReplicaId } from '../model/ids.ts'
+import type { CheckpointStore } from '../ports/checkpoint-store.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RecordStore } from '../ports/record-store.ts'
 import type { Transport } from '../ports/transport.ts'
@@ -7,6 +7,7 @@ import type { Effect, Note, Reply } from '../replica/effects.ts'
 import type { ReplicaEvent } from '../replica/events.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Message } from '../wire/message.ts'
+import { DiskWork } from './disk-work.ts'
 
 /** Unit: ms. The replica's timeouts are multiples of this. */
 const TICK_MS = 20
@@ -24,11 +25,14 @@ interface EventLoopComponents {
   readonly store: RecordStore
   readonly transport: Transport
   readonly clock: Clock
+  readonly checkpoints: CheckpointStore
 }
 
 interface EventLoopInit {
   readonly onReplies: (replies: readonly { readonly request: number; readonly reply: Reply }[]) => void
   readonly onNote: (note: Note) => void
+  /** Background work on the disk failed in a way that harms nothing. */
+  readonly onTrouble: (message: string) => void
   /** A step broke an invariant, or the log can't be written: nothing more is done after this. */
   readonly onFailure: (error: unknown) => void
 }
@@ -41,6 +45,7 @@ interface EventLoopInit {
 export class EventLoop {
   readonly #components: EventLoopComponents
   readonly #init: EventLoopInit
+  readonly #diskWork: DiskWork
   #inbox: ReplicaEvent[] = []
   #scheduled = false
   #ended = false
@@ -53,6 +58,14 @@ export class EventLoop {
   constructor(components: EventLoopComponents, init: EventLoopInit) {
     this.#components = components
     this.#init = init
+    this.#diskWork = new DiskWork({
+      store: components.store,
+      checkpoints: components.checkpoints,
+      push: (event) => {
+        this.push(event)
+      },
+      onTrouble: init.onTrouble,
+    })
   }
 
   start(): void {
@@ -73,6 +86,7 @@ export class EventLoop {
     for (let turn = 0; turn < LAST_TURNS_MAX && (turn === 0 || this.#inbox.length > 0); turn += 1) this.#turn()
     this.#ended = true
     while (this.#syncing !== undefined) await this.#syncing
+    await this.#diskWork.idle()
   }
 
   #schedule(): void {
@@ -133,7 +147,7 @@ export class EventLoop {
           this.#init.onNote(effect.note)
           break
         default:
-          unreachable(effect)
+          this.#diskWork.begin(effect)
       }
     }
   }

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { Output } from '../model/output.ts'
 import type { Reply, SlotVotes } from '../replica/effects.ts'
 import type { Note } from '../replica/effects.ts'
 import {
@@ -8,9 +9,15 @@ import {
   machineNameSchema,
   replicaIdSchema,
   sequenceSchema,
+  slotSchema,
 } from '../wire/schema.ts'
+import { settingsSchema } from '../storage/backup-format.ts'
+import type { VerifiedBackup } from '../storage/backup-reading.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { ClusterId } from '../model/ids.ts'
+import type { ReplicaReport } from './report.ts'
+
+export type { ReplicaReport } from './report.ts'
 
 /**
  * What a host and its replica processes say to each other. The orders are checked by schema when they arrive; what a
@@ -47,6 +54,10 @@ export const replicaOrdersSchema = v.strictObject({
   /** Tell the host diagnostics. */
   trace: v.boolean(),
   queueInputsMax: v.optional(v.pipe(counted, v.minValue(1))),
+  /** When a CHECKPOINT is ordered by itself. Unit of `bytesMax`: bytes of batches. */
+  checkpointPolicy: v.optional(
+    v.strictObject({ slotsMax: v.pipe(counted, v.minValue(1)), bytesMax: v.pipe(counted, v.minValue(1)) }),
+  ),
   /** The replica's randomness; whole number. */
   seed: v.pipe(v.number(), v.safeInteger()),
 })
@@ -70,13 +81,32 @@ const read = v.strictObject({
   timeoutMs: counted,
 })
 
+const checkpoint = v.strictObject({ kind: v.literal('checkpoint'), request: counted, timeoutMs: counted })
+
+/** What a process is started for that runs no replica. */
+export const errandSchema = v.variant('kind', [
+  v.strictObject({ kind: v.literal('verify'), file: v.string() }),
+  /** Verify, replay, and write the folders of a new cluster's replicas. Holds their private keys: never traced. */
+  v.strictObject({
+    kind: v.literal('restore'),
+    file: v.string(),
+    cluster: clusterIdSchema,
+    replicas: v.pipe(
+      v.array(v.strictObject({ replica: replicaIdSchema, privateKey: v.string(), folder: v.string() })),
+      v.minLength(1),
+      v.maxLength(LIMITS.membersMax),
+    ),
+  }),
+])
+export type Errand = v.InferOutput<typeof errandSchema>
+
 export const hostMessageSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('start'), orders: replicaOrdersSchema }),
   v.strictObject({
     kind: v.literal('peers'),
     peers: v.array(v.strictObject({ replica: replicaIdSchema, addresses: v.array(v.string()) })),
   }),
-  v.strictObject({ kind: v.literal('requests'), requests: v.array(v.variant('kind', [submit, read])) }),
+  v.strictObject({ kind: v.literal('requests'), requests: v.array(v.variant('kind', [submit, read, checkpoint])) }),
   v.strictObject({ kind: v.literal('forget'), request: counted }),
   v.strictObject({
     kind: v.literal('votes'),
@@ -85,12 +115,34 @@ export const hostMessageSchema = v.variant('kind', [
     versionAfter: v.optional(counted),
     limit: counted,
   }),
+  /** Decided slots from its log: from `slotFrom`, or the last `limit` up to `slotTo` or the decided index. */
+  v.strictObject({
+    kind: v.literal('log'),
+    query: counted,
+    slotFrom: v.optional(counted),
+    slotTo: v.optional(counted),
+    limit: v.pipe(counted, v.minValue(1)),
+  }),
+  /** Write a backup to a file that is not there yet, once every slot up to `slotMin` is decided here. */
+  v.strictObject({
+    kind: v.literal('backup'),
+    query: counted,
+    file: v.pipe(v.string(), v.minLength(1)),
+    slotMin: slotSchema,
+    name: v.string(),
+    synod: v.string(),
+    createdMs: counted,
+    settings: settingsSchema,
+  }),
+  /** In place of `start`: no replica, but one piece of work; the process ends after it. */
+  v.strictObject({ kind: v.literal('errand'), errand: errandSchema }),
   v.strictObject({ kind: v.literal('lie'), active: v.boolean() }),
   /** Hand over, flush, exit with code 0. */
   v.strictObject({ kind: v.literal('stop') }),
 ])
 export type HostMessage = v.InferOutput<typeof hostMessageSchema>
-export type ReplicaRequest = v.InferOutput<typeof submit> | v.InferOutput<typeof read>
+export type ReplicaRequest =
+  v.InferOutput<typeof submit> | v.InferOutput<typeof read> | v.InferOutput<typeof checkpoint>
 
 /** What a replica process tells its host. */
 export type ReplicaMessage =
@@ -106,19 +158,39 @@ export type ReplicaMessage =
       readonly slots: readonly SlotVotes[]
       readonly more: number
     }
+  | {
+      readonly kind: 'log'
+      readonly query: number
+      readonly slotFirst: number
+      readonly slotDecided: number
+      readonly slots: readonly LoggedSlot[]
+    }
+  /** The backup is written and synced. */
+  | { readonly kind: 'backup'; readonly query: number; readonly fileBytes: number }
+  /** How a backup or an errand goes; `total` is undefined where it is not known. */
+  | {
+      readonly kind: 'progress'
+      readonly query: number
+      readonly phase: 'writing' | 'verifying' | 'founding'
+      readonly done: number
+      readonly total: number | undefined
+    }
+  | { readonly kind: 'errand-done'; readonly backup: VerifiedBackup }
+  /** A query that can't be answered; `code` is for programs. */
+  | { readonly kind: 'query-failed'; readonly query: number; readonly message: string; readonly code?: string }
+  /** Something on its disk went wrong that harms nothing yet. */
+  | { readonly kind: 'trouble'; readonly message: string }
   | { readonly kind: 'trace'; readonly event: string; readonly fields: Readonly<Record<string, unknown>> }
   /** It can't go on, and will exit. `isFinal`: starting it again would not help. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly isFinal: boolean }
 
-export interface ReplicaReport {
-  readonly role: 'follower' | 'candidate' | 'leader'
-  readonly leader: string | undefined
-  readonly ballot: { readonly round: number; readonly proposer: string }
-  readonly slotDecided: number
-  readonly slotExecuted: number
-  readonly logBytes: number
-  readonly connectedTo: readonly string[]
-  readonly lies: boolean
+export interface LoggedSlot {
+  readonly slot: number
+  readonly ballot: { readonly round: number; readonly proposer: string } | undefined
+  /** The encoded batch. */
+  readonly value: Uint8Array
+  /** This replica's Outputs, while they are kept. */
+  readonly outputs: readonly Output[] | undefined
 }
 
 const REPLICA_KINDS: ReadonlySet<unknown> = new Set([
@@ -127,6 +199,12 @@ const REPLICA_KINDS: ReadonlySet<unknown> = new Set([
   'status',
   'note',
   'votes',
+  'log',
+  'backup',
+  'progress',
+  'errand-done',
+  'query-failed',
+  'trouble',
   'trace',
   'failed',
 ])

@@ -1,14 +1,19 @@
+import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
+import { messageOf } from '../base/errors.ts'
 import type { ClusterId } from '../model/ids.ts'
 import { epochSchema, replicaIdSchema } from '../wire/schema.ts'
 import { HostError } from './errors.ts'
 
 const FILE = 'cluster.json'
 
+/** The version of the file. `format` and `checksum` keep their names and meaning in every version. */
+const CLUSTER_FILE_FORMAT = 1
+
 const clusterFileSchema = v.strictObject({
-  format: v.literal(1),
+  format: v.literal(CLUSTER_FILE_FORMAT),
   id: v.pipe(
     v.string(),
     v.regex(/^[0-9a-f]{32}$/),
@@ -21,6 +26,13 @@ const clusterFileSchema = v.strictObject({
   running: v.boolean(),
   /** Leader leases with this clock bound; off when absent. Unit: ms. */
   leaseClockBoundMs: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(200))),
+  /** When a CHECKPOINT is ordered by itself; Synod's own measure when absent. */
+  checkpointPolicy: v.optional(
+    v.strictObject({
+      slotsMax: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+      bytesMax: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+    }),
+  ),
   networkKey: v.string(),
   /** All members; those of this host with their private keys. */
   members: v.pipe(
@@ -59,7 +71,7 @@ export async function writeClusterFile(dataFolder: string, file: ClusterFile): P
   const path = join(folder, FILE)
   const handle = await open(`${path}.new`, 'w', 0o600)
   try {
-    await handle.writeFile(`${JSON.stringify(file, null, 2)}\n`)
+    await handle.writeFile(`${JSON.stringify({ ...file, checksum: checksumOf(file) }, null, 2)}\n`)
     await handle.sync()
   } finally {
     await handle.close()
@@ -69,22 +81,63 @@ export async function writeClusterFile(dataFolder: string, file: ClusterFile): P
   await syncFolder(dirname(folder))
 }
 
-/** @throws HostError CLUSTER_FILE_DAMAGED when a file can't be read as what was written. */
+/** By name. @throws HostError when a file can't be read, is damaged, or is of a newer format. */
 export async function readClusterFiles(dataFolder: string): Promise<ClusterFile[]> {
-  const folder = clustersFolder(dataFolder)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
   const files: ClusterFile[] = []
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (!entry.isDirectory()) continue
-    const path = join(folder, entry.name, FILE)
-    const text = await readFile(path, 'utf8').catch((error: unknown) => {
-      // A folder without the file was being founded or deleted when the host ended.
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-      throw error
-    })
-    if (text !== undefined) files.push(parse(path, text, entry.name))
+  for (const folder of await clusterFolders(dataFolder)) {
+    const text = await readIfThere(join(folder, FILE))
+    if (text !== undefined) files.push(parse(join(folder, FILE), text, basename(folder)))
   }
   return files.toSorted((left, right) => (left.name < right.name ? -1 : 1))
+}
+
+/** Folders with logs of replicas and no file: it is lost, or a deletion was interrupted. */
+export async function orphanFolders(dataFolder: string): Promise<readonly string[]> {
+  const orphans: string[] = []
+  for (const folder of await clusterFolders(dataFolder)) {
+    const isFounded = (await namesIn(folder)).includes(FILE)
+    if (!isFounded && (await holdsLogs(folder))) orphans.push(folder)
+  }
+  return orphans
+}
+
+async function clusterFolders(dataFolder: string): Promise<readonly string[]> {
+  const folder = clustersFolder(dataFolder)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const entries = await readdir(folder, { withFileTypes: true })
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name))
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    // A folder without the file was being founded or deleted when the host ended, or has lost it.
+    if (isMissing(cause)) return undefined
+    throw new HostError(
+      { code: 'CLUSTER_FILE_UNREADABLE', file: path },
+      `${path} can't be read: ${messageOf(cause)}. Nothing was changed. Check the disk, and let the user Synod runs as ` +
+        'read the file; then start the host again.',
+      { cause },
+    )
+  }
+}
+
+async function holdsLogs(folder: string): Promise<boolean> {
+  const replicas = join(folder, 'replicas')
+  for (const name of await namesIn(replicas)) {
+    if ((await namesIn(join(replicas, name))).length > 0) return true
+  }
+  return false
+}
+
+/** Of what is no folder, or can't be looked into: none. */
+function namesIn(folder: string): Promise<readonly string[]> {
+  return readdir(folder).catch(() => [])
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
 /** The file goes first: what is left of an interrupted deletion is no cluster any more. */
@@ -96,14 +149,18 @@ export async function deleteClusterFolder(dataFolder: string, id: ClusterId): Pr
 /** `folder`: the name of the folder it lies in, which is the cluster's id. A copy beside it would share its log. */
 function parse(path: string, text: string, folder: string): ClusterFile {
   try {
+    const value = unsealed(text)
+    const newer = v.safeParse(newerSchema, value)
+    if (newer.success) throw newerFormat(path, newer.output.format)
     return v.parse(
       v.pipe(
         clusterFileSchema,
         v.check((file) => file.id === folder, 'the file is of another folder'),
       ),
-      JSON.parse(text),
+      value,
     )
   } catch (cause) {
+    if (cause instanceof HostError) throw cause
     throw new HostError(
       { code: 'CLUSTER_FILE_DAMAGED', file: path },
       `${path} is not what Synod wrote there. The replicas' logs beside it are untouched. ` +
@@ -111,6 +168,31 @@ function parse(path: string, text: string, folder: string): ClusterFile {
       { cause },
     )
   }
+}
+
+const newerSchema = v.object({ format: v.pipe(v.number(), v.minValue(CLUSTER_FILE_FORMAT + 1)) })
+const sealedSchema = v.looseObject({ checksum: v.string() })
+
+/** Files written before there was a checksum have none. @throws Error when it does not hold. */
+function unsealed(text: string): unknown {
+  const value: unknown = JSON.parse(text)
+  if (!v.is(sealedSchema, value)) return value
+  const { checksum, ...fields } = value
+  if (checksum !== checksumOf(fields)) throw new Error('the checksum does not hold')
+  return fields
+}
+
+/** Over the fields in their order, however they are laid out. */
+function checksumOf(fields: object): string {
+  return createHash('sha256').update(JSON.stringify(fields)).digest('hex')
+}
+
+function newerFormat(file: string, format: number): HostError {
+  return new HostError(
+    { code: 'CLUSTER_FILE_NEWER', file, format },
+    `${file} was written by a newer version of Synod (format ${format}). Nothing was changed. ` +
+      'Update Synod on this computer, or move its folder away to start without this cluster.',
+  )
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -3,6 +3,7 @@ import { majorityOf } from '../model/quorum.ts'
 import type { LocalReplica } from './local-replica.ts'
 import type { ClusterFile } from './cluster-file.ts'
 import { ballotView } from './vote-views.ts'
+import { policyOf, storageView, transferView } from './storage-views.ts'
 import type { NameOf } from './vote-views.ts'
 
 export interface ClusterPicture {
@@ -38,6 +39,7 @@ export function clusterView(picture: ClusterPicture): ClusterView {
     slotDecided: Math.max(0, ...replicas.map((replica) => replica.reportLast?.slotDecided ?? 0)),
     replicas: replicas.map((replica) => replicaView(replica, nameOf)),
     quorum,
+    checkpointPolicy: policyOf(file),
     survivable,
     health: health({ phase, replicas, total, quorum, running, survivable, leader: leader && nameOf(leader) }),
     progress: progress(replicas, serves || picture.hasServed),
@@ -72,6 +74,9 @@ function replicaView(replica: LocalReplica, nameOf: NameOf): ReplicaView {
     slotDecided: last?.slotDecided ?? 0,
     slotExecuted: last?.slotExecuted ?? 0,
     logBytes: last?.logBytes ?? 0,
+    storage: storageView(last),
+    transfer: transferView(replica.report?.transfer, nameOf),
+    memoryBytes: replica.report?.memoryBytes ?? null,
     connectedTo: (replica.report?.connectedTo ?? []).map(nameOf).toSorted(),
     restarts: replica.restarts,
     faults: replica.report?.lies === true ? ['lie'] : [],
@@ -119,6 +124,11 @@ function health(facts: HealthFacts): ClusterView['health'] {
       level: 'attention',
       sentence: `${liars.join(', ')} lies (injected) and is outvoted. Can lose ${survivable} of ${total}.${led}`,
     }
+  }
+  const receiving = replicas.filter((replica) => replica.report?.transfer !== undefined).map((replica) => replica.name)
+  if (receiving.length > 0) {
+    const who = `${receiving.join(', ')} ${receiving.length === 1 ? 'receives' : 'receive'} the State`
+    return { level: 'attention', sentence: `${who} from the others. Can lose ${survivable} of ${total}.${led}` }
   }
   if (away.length > 0) {
     return { level: 'attention', sentence: `${away.join(', ')} down. Can lose ${survivable} more of ${total}.${led}` }

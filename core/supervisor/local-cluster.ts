@@ -1,15 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ClusterView, ElectionView, OutcomeView, SlotVotesView } from '../api/views.ts'
+import type { ClusterView, ElectionView, LogView, OutcomeView, SlotVotesView } from '../api/views.ts'
+import { messageOf } from '../base/errors.ts'
 import type { Trace } from '../ports/trace.ts'
 import type { Note, Reply } from '../replica/effects.ts'
 import type { ReplicaRequest } from '../host/protocol.ts'
 import type { ClusterFile } from './cluster-file.ts'
 import { replicaFolder } from './cluster-file.ts'
 import { agreedLeader, clusterView } from './cluster-view.ts'
+import { checkpointText } from './checkpoint-notes.ts'
+import { exitText } from './exit-notes.ts'
 import { electionText, electionView } from './elections.ts'
 import { RefusedError } from './errors.ts'
 import type { ReplicaLauncher } from './launcher.ts'
 import { LocalReplica, ReplicaGoneError } from './local-replica.ts'
+import { logView } from './log-views.ts'
 import type { NoteLevel } from './notes.ts'
 import { outcomeView, slotVotesView } from './vote-views.ts'
 
@@ -20,9 +24,17 @@ const SILENCE_MS = 500
 const ELECTIONS_MAX = 500
 /** Unit: ms. With no replica to ask, the next look. */
 const LOOK_AGAIN_MS = 100
+/** Unit: ms. A trouble that stays is told again after this. */
+const TELL_AGAIN_MS = 10 * 60 * 1000
 
-type Ask = Extract<ReplicaRequest, { kind: 'submit' }> | Extract<ReplicaRequest, { kind: 'read' }>
+type Ask = ReplicaRequest
 type Request<T> = T extends unknown ? Omit<T, 'request'> : never
+
+interface LogRange {
+  readonly slotFrom?: number | undefined
+  readonly slotTo?: number | undefined
+  readonly limit: number
+}
 
 interface LocalClusterInit {
   readonly file: ClusterFile
@@ -46,10 +58,15 @@ export class LocalCluster {
   #version = 0
   #hasServed = false
   readonly #elections: ElectionView[] = []
+  /** What was told lately of replicas' disks, and when. */
+  readonly #told = new Map<string, number>()
+  /** Members of which the file on disk says that they began their log. */
+  readonly #begunOnDisk: Set<string>
 
   constructor(init: LocalClusterInit) {
     this.#init = init
     this.#file = init.file
+    this.#begunOnDisk = new Set(init.file.members.filter(({ begun }) => begun).map(({ name }) => name))
     const { file, dataFolder, launcher } = init
     this.#names = new Map(file.members.map((member) => [member.replica, member.name]))
     const members = file.members.map(({ replica, name }) => ({ replica, name }))
@@ -69,6 +86,7 @@ export class LocalCluster {
             networkKey: file.networkKey,
             leaseClockBoundMs: file.leaseClockBoundMs,
             queueInputsMax: init.queueInputsMax,
+            checkpointPolicy: file.checkpointPolicy,
             trace: init.trace !== undefined,
             folder: replicaFolder(dataFolder, file.id, name),
             // Loopback only: nothing leaves this computer before the cluster is opened to the LAN.
@@ -83,13 +101,16 @@ export class LocalCluster {
           onNote: (note) => {
             this.#note(name, note)
           },
+          onTrouble: (message) => {
+            this.#tellSeldom('attention', `Replica ${name}: ${message}`)
+          },
           onTrace: (event, fields) => {
             init.trace?.(`replica.${event}`, { ...fields, member: name })
           },
-          onExit: ({ code, signal, expected }) => {
-            const how = signal === null ? `with code ${code ?? 0}` : `by ${signal}`
-            if (expected) init.onNote('attention', `Replica ${name} stopped.`)
-            else init.onNote('danger', `Replica ${name}'s process ended ${how}; it is started again.`)
+          onExit: (exit) => {
+            const { level, text } = exitText(name, exit)
+            if (exit.problem === undefined || exit.expected) init.onNote(level, text)
+            else this.#tellSeldom(level, text)
           },
         }),
     )
@@ -191,6 +212,24 @@ export class LocalCluster {
     return [...slots.values()].toSorted((left, right) => right.slot - left.slot).slice(0, query.limit)
   }
 
+  /**
+   * Decided slots as they lie in a replica's log.
+   *
+   * @throws RefusedError REPLICA_UNKNOWN, REPLICA_STOPPED, LOG_UNREADABLE
+   */
+  async log(name: string | undefined, range: LogRange): Promise<LogView> {
+    const replica = name === undefined ? this.#proxy(new Map()) : this.replica(name)
+    if (replica?.state !== 'running') {
+      const which = name === undefined ? 'No replica runs' : `Replica ${name} does not run`
+      throw new RefusedError('REPLICA_STOPPED', `${which} here, so its log can't be read. Start it first.`)
+    }
+    try {
+      return logView(replica.name, await replica.log(range), this.#nameOf)
+    } catch (error) {
+      throw new RefusedError('LOG_UNREADABLE', `The log of replica ${replica.name} was not read: ${messageOf(error)}`)
+    }
+  }
+
   /** Newest first. */
   elections(limit: number): ElectionView[] {
     return this.#elections.slice(-limit).toReversed()
@@ -223,8 +262,8 @@ export class LocalCluster {
     return { kind: 'fail', reason: 'too-few-outputs', slot: undefined, votes }
   }
 
-  #outcome(reply: Reply, context: { readonly via: string; readonly kind: 'submit' | 'read' }): OutcomeView {
-    const kind = context.kind === 'submit' ? 'input' : 'read'
+  #outcome(reply: Reply, context: { readonly via: string; readonly kind: Ask['kind'] }): OutcomeView {
+    const kind = context.kind === 'submit' ? 'input' : context.kind
     const outcome = outcomeView(reply, { nameOf: this.#nameOf, via: context.via, kind })
     if (outcome !== undefined) return outcome
     throw new RefusedError('BUSY', 'The queue of Inputs is full. Nothing was ordered; try again in a moment.')
@@ -234,11 +273,13 @@ export class LocalCluster {
     return this.#file.members.some((member) => member.name === name && member.begun)
   }
 
-  #begun(name: string): Promise<void> {
-    if (this.#hasBegun(name)) return Promise.resolve()
+  /** Rejects where it can't be written down; the next life of the replica tries again. */
+  async #begun(name: string): Promise<void> {
+    if (this.#begunOnDisk.has(name)) return
     const members = this.#file.members.map((member) => (member.name === name ? { ...member, begun: true } : member))
     this.#file = { ...this.#file, members }
-    return this.#init.onBegun()
+    await this.#init.onBegun()
+    this.#begunOnDisk.add(name)
   }
 
   #tellPeers(): void {
@@ -256,9 +297,20 @@ export class LocalCluster {
       if (this.#elections.length > ELECTIONS_MAX) this.#elections.shift()
       this.#init.onNote('good', electionText(election))
     }
+    const told = checkpointText(name, note, this.#nameOf)
+    if (told !== undefined) this.#tellSeldom(told.level, told.text)
     if (note.kind === 'role' && note.role === 'follower' && STEP_DOWNS.has(note.reason)) {
       this.#init.onNote('attention', `Replica ${name} no longer leads or runs: ${STEP_DOWNS.get(note.reason) ?? ''}.`)
     }
+  }
+
+  /** A disk that stays as it is fails in the same words every few seconds. */
+  #tellSeldom(level: NoteLevel, text: string): void {
+    const nowMs = performance.now()
+    for (const [told, atMs] of this.#told) if (nowMs - atMs > TELL_AGAIN_MS) this.#told.delete(told)
+    if (this.#told.has(text)) return
+    this.#told.set(text, nowMs)
+    this.#init.onNote(level, text)
   }
 
   #changed(): void {

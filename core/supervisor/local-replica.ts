@@ -5,6 +5,7 @@ import type { PeerAddress } from '../ports/transport.ts'
 import type { ReplicaReport, HostMessage, ReplicaMessage, ReplicaOrders, ReplicaRequest } from '../host/protocol.ts'
 import { isReplicaMessage } from '../host/protocol.ts'
 import type { Note, Reply, SlotVotes } from '../replica/effects.ts'
+import type { Problem, ReplicaEnd } from './exit-notes.ts'
 import type { ReplicaExit, ReplicaLauncher, ReplicaProcess } from './launcher.ts'
 
 /** Unit: ms. */
@@ -18,6 +19,10 @@ const SILENT_MS = 1_500
 const STOP_MS_MAX = 5_000
 /** A paused process does not answer; whoever asks is not to wait for it. */
 const QUERY_MS_MAX = 1_000
+/** A stretch of the log comes from its disk. */
+const LOG_MS_MAX = 10_000
+/** One that writes a backup says now and then how far it is; it may wait that long for its log first. */
+const BACKUP_SILENT_MS_MAX = 60_000
 
 export type ProcessState = 'starting' | 'running' | 'stopping' | 'stopped' | 'restarting' | 'failed'
 
@@ -33,13 +38,16 @@ export interface LocalReplicaInit {
   /** It can be dialled at new addresses, or at none. */
   readonly onAddresses: () => void
   readonly onNote: (note: Note) => void
+  /** Something on its disk went wrong that harms nothing yet. */
+  readonly onTrouble: (message: string) => void
   readonly onTrace: Trace
-  readonly onExit: (exit: ReplicaExit & { readonly expected: boolean }) => void
+  readonly onExit: (end: ReplicaEnd) => void
 }
 
 interface Waiting<T> {
   readonly resolve: (value: T) => void
   readonly reject: (error: Error) => void
+  readonly onProgress?: (done: number) => void
 }
 
 /** What a replica answers about the votes it gathered as a proxy. */
@@ -50,9 +58,24 @@ interface VotesAnswer {
   readonly more: number
 }
 
+type Question = Extract<HostMessage, { query: number }>
+export type BackupQuery = Omit<Extract<Question, { kind: 'backup' }>, 'kind' | 'query'>
+type LogAnswer = Omit<Extract<ReplicaMessage, { kind: 'log' }>, 'kind' | 'query'>
+
 /** The process went before it answered: somebody else may be asked. */
 export class ReplicaGoneError extends Error {
   override readonly name = 'ReplicaGoneError'
+}
+
+/** It could not do what it was asked; `code` is for programs. */
+export class QueryFailedError extends Error {
+  override readonly name = 'QueryFailedError'
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
 }
 
 /** One replica of this host: its process, started again with backoff when it dies, and what it last told. */
@@ -62,7 +85,7 @@ export class LocalReplica {
   #state: ProcessState = 'stopped'
   #addresses: readonly string[] = []
   #report: ReplicaReport | undefined
-  #problem: { readonly code: string; readonly message: string; readonly isFinal: boolean } | undefined
+  #problem: Problem | undefined
   #restarts = 0
   #quickFailures = 0
   /** Started while it was stopping: that comes after. */
@@ -73,7 +96,7 @@ export class LocalReplica {
   #stopped: (() => void)[] = []
   #numbers = 0
   readonly #requests = new Map<number, Waiting<Reply>>()
-  readonly #queries = new Map<number, Waiting<VotesAnswer>>()
+  readonly #queries = new Map<number, Waiting<unknown>>()
   #outbox: ReplicaRequest[] = []
 
   constructor(init: LocalReplicaInit) {
@@ -188,26 +211,63 @@ export class LocalReplica {
     readonly versionAfter?: number
     readonly limit: number
   }): Promise<VotesAnswer> {
+    return this.#ask<VotesAnswer>({ kind: 'votes', ...query }, QUERY_MS_MAX)
+  }
+
+  /** A stretch of its log, read from its disk. */
+  log(query: {
+    readonly slotFrom?: number | undefined
+    readonly slotTo?: number | undefined
+    readonly limit: number
+  }): Promise<LogAnswer> {
+    return this.#ask<LogAnswer>({ kind: 'log', ...query }, LOG_MS_MAX)
+  }
+
+  /** Has it write a backup. @returns the file's length in bytes; `onProgress` hears of those written so far. */
+  async backup(query: BackupQuery, onProgress: (doneBytes: number) => void): Promise<number> {
+    const asked = this.#ask<{ readonly fileBytes: number }>(
+      { kind: 'backup', ...query },
+      BACKUP_SILENT_MS_MAX,
+      onProgress,
+    )
+    return (await asked).fileBytes
+  }
+
+  /**
+   * `msMax`: without an answer, or word of progress.
+   *
+   * @throws ReplicaGoneError (rejects) when it goes, or does not answer in time; QueryFailedError when it can't.
+   */
+  #ask<T>(
+    question: DistributiveOmit<Question, 'query'>,
+    msMax: number,
+    onProgress: (done: number) => void = () => undefined,
+  ): Promise<T> {
     const number = (this.#numbers += 1)
-    return new Promise((resolve, reject) => {
+    return new Promise<T>((resolve, reject) => {
       if (this.#state !== 'running') {
         reject(new ReplicaGoneError(`replica ${this.name} is not running`))
         return
       }
       const timer = setTimeout(() => {
         if (this.#queries.delete(number)) reject(new ReplicaGoneError(`replica ${this.name} does not answer`))
-      }, QUERY_MS_MAX)
+      }, msMax)
       this.#queries.set(number, {
         resolve: (answer) => {
           clearTimeout(timer)
-          resolve(answer)
+          // The kind of the question decides the kind of the answer.
+          resolve(answer as T)
         },
         reject: (error) => {
           clearTimeout(timer)
           reject(error)
         },
+        onProgress: (done) => {
+          timer.refresh()
+          onProgress(done)
+        },
       })
-      this.#send({ kind: 'votes', query: number, ...query })
+      this.#send({ ...question, query: number })
     })
   }
 
@@ -255,8 +315,22 @@ export class LocalReplica {
         this.#init.onNote(message.note)
         return
       case 'votes':
+      case 'log':
+      case 'backup':
         this.#queries.get(message.query)?.resolve(message)
         this.#queries.delete(message.query)
+        return
+      case 'query-failed':
+        this.#queries.get(message.query)?.reject(new QueryFailedError(message.code ?? 'INTERNAL', message.message))
+        this.#queries.delete(message.query)
+        return
+      case 'progress':
+        this.#queries.get(message.query)?.onProgress?.(message.done)
+        return
+      case 'errand-done':
+        return
+      case 'trouble':
+        this.#init.onTrouble(message.message)
         return
       case 'trace':
         this.#init.onTrace(message.event, message.fields)
@@ -296,7 +370,7 @@ export class LocalReplica {
     if (expected) this.#become('stopped')
     else this.#restartLater()
     this.#init.onAddresses()
-    this.#init.onExit({ ...exit, expected })
+    this.#init.onExit({ ...exit, expected, problem: this.#problem })
     for (const resolve of this.#stopped.splice(0)) resolve()
     if (this.#startsAgain) this.start()
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
 import type {
   ConsoleAnswer,
@@ -19,11 +20,12 @@ import type { Trace } from '../ports/trace.ts'
 import { traceNothing } from '../ports/trace.ts'
 import { createIdentity, createNetworkKey } from '../transport/identity.ts'
 import type { ClusterFile } from './cluster-file.ts'
-import { deleteClusterFolder, readClusterFiles, writeClusterFile } from './cluster-file.ts'
+import { deleteClusterFolder, orphanFolders, readClusterFiles, writeClusterFile } from './cluster-file.ts'
 import { RefusedError } from './errors.ts'
 import { EventHub } from './event-hub.ts'
 import type { FolderLock } from './folder-lock.ts'
 import type { ReplicaLauncher } from './launcher.ts'
+import { Backups } from './backups.ts'
 import { LocalCluster } from './local-cluster.ts'
 import type { NoteLevel } from './notes.ts'
 import { Notes } from './notes.ts'
@@ -32,6 +34,13 @@ import { VotesFeed } from './votes-feed.ts'
 
 /** Unit: ms. Views are sent at most this often. */
 const CHANGE_MS = 100
+/** Unit: ms. For the answer that a CHECKPOINT was ordered; it is written afterwards. */
+const CHECKPOINT_TIMEOUT_MS = 10_000
+
+/** Unit: ms. After a queue was full. */
+const CONFIRM_AGAIN_MS = 100
+
+type FoundingSettings = Pick<ClusterFile, 'leaseClockBoundMs' | 'checkpointPolicy'>
 
 export interface SupervisorInit {
   readonly dataFolder: string
@@ -59,6 +68,7 @@ export class Supervisor implements ConsoleApi {
   readonly #hub = new EventHub()
   readonly #notes = new Notes()
   readonly #feed: VotesFeed
+  readonly #backups: Backups
   readonly #trace: Trace
   readonly #changed = new Set<string>()
   #changeTimer: NodeJS.Timeout | undefined
@@ -70,14 +80,32 @@ export class Supervisor implements ConsoleApi {
     this.#init = init
     this.#trace = init.trace ?? traceNothing
     this.#feed = new VotesFeed(this.#hub, () => [...this.#clusters.values()])
+    const { dataFolder, launcher, version } = init
+    this.#backups = new Backups({
+      dataFolder,
+      launcher,
+      version,
+      isNameTaken: (name) => this.#isNameTaken(name),
+      confirm: (cluster, timeoutMs) => this.#confirm(cluster, timeoutMs),
+      onFounded: (file) => {
+        this.#adopt(file).start()
+        this.#hostChanged()
+        this.#note(file.id, 'good', `Cluster ${file.name} founded from a backup, with three new replicas.`)
+      },
+      onBackedUp: (cluster, text) => {
+        this.#note(cluster, 'good', text)
+      },
+    })
   }
 
-  /** Reads the data folder and starts what was running. @throws HostError when a cluster's file is damaged. */
+  /** Reads the data folder and starts what was running. @throws HostError when a cluster's file can't be used. */
   async open(): Promise<void> {
+    await this.#backups.open()
     for (const file of await readClusterFiles(this.#init.dataFolder)) {
       const cluster = this.#adopt(file)
       if (file.running) cluster.start()
     }
+    for (const folder of await orphanFolders(this.#init.dataFolder)) this.#noteOrphan(folder)
   }
 
   async request<Name extends ConsoleRequestName>(
@@ -127,7 +155,9 @@ export class Supervisor implements ConsoleApi {
   async #close(): Promise<void> {
     clearTimeout(this.#changeTimer)
     this.#feed.end()
+    await this.#backups.close()
     await Promise.all([...this.#clusters.values()].map((cluster) => cluster.endProcesses()))
+    await this.#backups.sweep()
     await this.#saving
     await this.#init.lock.release()
   }
@@ -135,7 +165,7 @@ export class Supervisor implements ConsoleApi {
   readonly #handlers: Handlers = {
     'host.view': () => this.#view(),
     'host.notes': ({ limit }) => ({ notes: this.#notes.newest(limit) }),
-    'cluster.try': async ({ name, leaseClockBoundMs }) => ({ cluster: await this.#found(name, leaseClockBoundMs) }),
+    'cluster.try': async ({ name, ...settings }) => ({ cluster: await this.#found(name, settings) }),
     'cluster.start': async ({ cluster }) => {
       const found = this.#cluster(cluster)
       found.start()
@@ -160,6 +190,12 @@ export class Supervisor implements ConsoleApi {
       const found = this.#cluster(cluster)
       return found.ask(prepareRead(argument, { registry: this.#registry, bytesMax: this.#init.inputBytesMax }))
     },
+    'cluster.checkpoint': ({ cluster, timeoutMs = CHECKPOINT_TIMEOUT_MS }) =>
+      this.#cluster(cluster).ask({ kind: 'checkpoint', timeoutMs }),
+    'cluster.backup': ({ cluster, ...argument }) => this.#backups.backUp(this.#cluster(cluster), argument),
+    'cluster.restore': (argument) => this.#backups.restore(argument),
+    'host.task': ({ task }) => this.#backups.task(task),
+    'cluster.log': ({ cluster, replica, ...range }) => this.#cluster(cluster).log(replica, range),
     'cluster.votes': async ({ cluster, slotBefore, limit }) => ({
       slots: await this.#cluster(cluster).votes({ limit, ...(slotBefore === undefined ? {} : { slotBefore }) }),
     }),
@@ -204,8 +240,8 @@ export class Supervisor implements ConsoleApi {
     }
   }
 
-  async #found(name: string, leaseClockBoundMs: number | undefined): Promise<string> {
-    if ([...this.#clusters.values()].some((cluster) => cluster.file.name === name)) {
+  async #found(name: string, settings: FoundingSettings): Promise<string> {
+    if (this.#isNameTaken(name)) {
       throw new RefusedError('NAME_TAKEN', `This host has a cluster named "${name}" already. Choose another name.`)
     }
     const members = await Promise.all(
@@ -218,7 +254,7 @@ export class Supervisor implements ConsoleApi {
       epoch: epoch(1),
       rehearsal: true,
       running: true,
-      ...(leaseClockBoundMs === undefined ? {} : { leaseClockBoundMs }),
+      ...settings,
       networkKey: createNetworkKey(),
       members: members.map((member) => ({ ...member, begun: false })),
     }
@@ -227,6 +263,28 @@ export class Supervisor implements ConsoleApi {
     this.#hostChanged()
     this.#note(file.id, 'good', `Cluster ${name} founded with three replicas on this computer.`)
     return file.id
+  }
+
+  #isNameTaken(name: string): boolean {
+    const isHere = [...this.#clusters.values()].some((cluster) => cluster.file.name === name)
+    return isHere || this.#backups.isReserved(name)
+  }
+
+  /** A read that changes nothing: whatever was acknowledged before it is decided at the slot it is answered at. */
+  async #confirm(cluster: LocalCluster, timeoutMs: number): Promise<number | undefined> {
+    const read = { machine: 'kv', input: { op: 'get', key: 'backup' }, timeoutMs }
+    const door = { registry: this.#registry, bytesMax: this.#init.inputBytesMax }
+    const deadlineMs = performance.now() + timeoutMs
+    for (;;) {
+      try {
+        const outcome = await cluster.ask(prepareRead(read, door))
+        return outcome.kind === 'output' ? outcome.slot : undefined
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error
+        if (error.code !== 'BUSY' || performance.now() > deadlineMs) return undefined
+        await sleep(CONFIRM_AGAIN_MS)
+      }
+    }
   }
 
   async #delete(reference: string, name: string): Promise<void> {
@@ -299,6 +357,13 @@ export class Supervisor implements ConsoleApi {
     const note: NoteView = this.#notes.add({ timeMs: Date.now(), cluster, level, text })
     this.#trace('host.note', { cluster, level, text })
     this.#hub.emit('note.added', note)
+  }
+
+  #noteOrphan(folder: string): void {
+    const text =
+      `${folder} holds logs of replicas and no cluster.json, so no cluster was started from it; nothing in it was ` +
+      'changed. Restore that file from a backup. If the cluster was being deleted, remove the folder.'
+    this.#note('', 'danger', text)
   }
 
   #hostChanged(): void {

@@ -30,7 +30,7 @@ export function outputView(output: Output): OutputView {
 /** @returns undefined for `busy`, which is a refusal and no outcome. */
 export function outcomeView(
   reply: Reply,
-  context: { readonly nameOf: NameOf; readonly via: string; readonly kind: 'input' | 'read' },
+  context: { readonly nameOf: NameOf; readonly via: string; readonly kind: AskedKind },
 ): OutcomeView | undefined {
   switch (reply.kind) {
     case 'output': {
@@ -49,10 +49,19 @@ export function outcomeView(
   }
 }
 
+/** What was asked: it decides what a FAIL means. */
+export type AskedKind = 'input' | 'read' | 'checkpoint'
+
+const AFTER_FAIL: Readonly<Record<AskedKind, string>> = {
+  input: 'The Input may still take effect; a retry with the same client and sequence is safe.',
+  read: 'A read changes nothing; ask again.',
+  checkpoint: 'The checkpoint may still be taken; to ask for another one does no harm.',
+}
+
 export function failMessage(fail: {
   readonly reason: 'no-majority' | 'too-few-outputs'
   readonly votes: readonly VoteView[]
-  readonly kind: 'input' | 'read'
+  readonly kind: AskedKind
 }): string {
   const total = fail.votes.length
   const answered = fail.votes.filter((vote) => vote.sign !== 'none').length
@@ -61,11 +70,7 @@ export function failMessage(fail: {
     fail.reason === 'no-majority'
       ? `No Output reached a majority: ${answered} of ${total} replicas answered, and no ${needed} of them alike.`
       : `Too few Outputs by the deadline: ${answered} of ${total} replicas answered, ${needed} are needed.`
-  const next =
-    fail.kind === 'input'
-      ? 'The Input may still take effect; a retry with the same client and sequence is safe.'
-      : 'A read changes nothing; ask again.'
-  return `${what} ${next}`
+  return `${what} ${AFTER_FAIL[fail.kind]}`
 }
 
 export function slotVotesView(slot: SlotVotes, nameOf: NameOf): SlotVotesView {

@@ -6,6 +6,7 @@ import type { ExitCode } from '../exit-codes.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { killLeader, loseMajority, outvoteLiar, restartAll } from './chapters/failures.ts'
 import { foundCluster, retry, submitInputs } from './chapters/serving.ts'
+import { checkpointAndTransfer } from './chapters/storage.ts'
 import { Stage } from './stage.ts'
 import { Story, StoryError } from './story.ts'
 
@@ -21,6 +22,7 @@ const CHAPTERS: readonly ((stage: Stage, story: Story) => Promise<void>)[] = [
   outvoteLiar,
   loseMajority,
   killLeader,
+  checkpointAndTransfer,
   restartAll,
 ]
 

@@ -199,7 +199,7 @@ describe('status', () => {
     expect(await world.run('status', '--data', data)).toBe(EXIT.done)
     expect(world.said.out).toContain('demo · serving · leader a (ballot 7.a) · slot 4,812')
     expect(world.said.out).toContain('All three replicas agree; one may fail.')
-    expect(world.said.out).toContain('  ● b  running follower · executed 12 of 12 · log 2.0 KiB')
+    expect(world.said.out).toContain('  ● b  running follower · executed 12 of 12 · log 2.0 KiB · no checkpoint\n')
   })
 
   it('shows one cluster by name, and says which there are when there is no such', async () => {

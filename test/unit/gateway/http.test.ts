@@ -4,7 +4,7 @@ import { openGateway } from '../../../core/gateway/http.ts'
 import type { Gateway, GatewayInit } from '../../../core/gateway/http.ts'
 import { traceNothing } from '../../../core/ports/trace.ts'
 import { INPUT, TOKEN, ask, post, problemOf } from './asking.ts'
-import { FAIL, OUTPUT, StubHost, clusterView, fault, ok } from './stub-host.ts'
+import { FAIL, LOG, OUTPUT, StubHost, clusterView, fault, ok } from './stub-host.ts'
 
 const closers: (() => Promise<unknown>)[] = []
 
@@ -198,6 +198,82 @@ describe('the cluster a request is for', () => {
   })
 })
 
+describe('GET /v1/log', () => {
+  it('passes the range on as numbers and answers with the stretch and whose it is', async () => {
+    const api = new StubHost().on('cluster.log', () => ok(LOG))
+    const answer = await ask(await open(api), { path: '/v1/log?from=5&to=7&limit=20&replica=b&cluster=demo' })
+    expect({ status: answer.status, body: JSON.parse(answer.text) as unknown }).toEqual({
+      status: 200,
+      body: { cluster: 'demo', ...LOG },
+    })
+    expect(answer.headers['cache-control']).toBe('no-store')
+    expect(api.calls.at(-1)).toEqual({
+      name: 'cluster.log',
+      argument: { cluster: 'c1', replica: 'b', slotFrom: 5, slotTo: 7, limit: 20 },
+    })
+  })
+
+  it('asks for the newest slots without any words', async () => {
+    const api = new StubHost().on('cluster.log', () => ok(LOG))
+    await ask(await open(api), { path: '/v1/log' })
+    expect(api.calls.at(-1)?.argument).toEqual({ cluster: 'c1', limit: 100 })
+  })
+
+  it.each(['from=0', 'from=1e3', 'to=-4', 'limit=501', 'limit=0', 'from=1&from=2', 'slot=7', 'replica='])(
+    'refuses ?%s with 400 before the host hears of it',
+    async (query) => {
+      const api = new StubHost()
+      const answer = await ask(await open(api), { path: `/v1/log?${query}` })
+      expect(answer.status).toBe(400)
+      expect(problemOf(answer)).toMatchObject({
+        type: 'urn:synod:problem:invalid-argument',
+        detail: expect.stringContaining('/v1/log?from=1&to=50') as unknown,
+      })
+      expect(api.calls).toEqual([])
+    },
+  )
+
+  it.each([
+    ['REPLICA_UNKNOWN', 404, 'urn:synod:problem:replica-unknown'],
+    ['REPLICA_STOPPED', 409, 'urn:synod:problem:replica-stopped'],
+    ['LOG_UNREADABLE', 500, 'urn:synod:problem:log-unreadable'],
+  ])('tells the fault %s as %i %s', async (code, status, type) => {
+    const api = new StubHost().on('cluster.log', () => fault(code, `words about ${code}`))
+    const answer = await ask(await open(api), { path: '/v1/log' })
+    expect(answer.status).toBe(status)
+    expect(problemOf(answer)).toMatchObject({ type, detail: `words about ${code}`, code })
+  })
+})
+
+describe('POST /v1/checkpoints', () => {
+  it('orders one and answers with its slot and the votes', async () => {
+    const api = new StubHost().on('cluster.checkpoint', () => ok(OUTPUT))
+    const answer = await post(await open(api), '/v1/checkpoints', { timeoutMs: 900 })
+    expect({ status: answer.status, body: JSON.parse(answer.text) as unknown }).toEqual({
+      status: 200,
+      body: { ...OUTPUT, cluster: 'demo' },
+    })
+    expect(api.calls.at(-1)).toEqual({ name: 'cluster.checkpoint', argument: { cluster: 'c1', timeoutMs: 900 } })
+  })
+
+  it('needs no body', async () => {
+    const api = new StubHost().on('cluster.checkpoint', () => ok(OUTPUT))
+    const answer = await ask(await open(api), { method: 'POST', path: '/v1/checkpoints' })
+    expect(answer.status).toBe(200)
+    expect(api.calls.at(-1)?.argument).toEqual({ cluster: 'c1' })
+  })
+
+  it('answers FAIL with 503 and the votes, and refuses what it does not know', async () => {
+    const gateway = await open(new StubHost().on('cluster.checkpoint', () => ok(FAIL)))
+    const failed = await post(gateway, '/v1/checkpoints', {})
+    expect(failed.status).toBe(503)
+    expect(problemOf(failed)).toMatchObject({ type: 'urn:synod:problem:fail', cluster: 'demo' })
+    const refused = await post(gateway, '/v1/checkpoints', { slot: 5 })
+    expect(refused.status).toBe(400)
+    expect(problemOf(refused).detail).toContain('slot')
+  })
+})
+
 describe('the other addresses', () => {
   it('GET /v1/status tells the host, its machines and its clusters', async () => {
     const answer = await ask(await open(new StubHost()), { path: '/v1/status' })
@@ -245,6 +321,8 @@ describe('the other addresses', () => {
     ['GET', '/v1/inputs', 'POST'],
     ['PUT', '/v1/reads', 'POST'],
     ['POST', '/v1/status', 'GET, HEAD'],
+    ['POST', '/v1/log', 'GET, HEAD'],
+    ['GET', '/v1/checkpoints', 'POST'],
   ])('%s %s is 405 and says what is allowed', async (method, target, allow) => {
     const answer = await ask(await open(new StubHost()), { method, path: target })
     expect(answer.status).toBe(405)

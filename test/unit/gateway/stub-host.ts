@@ -6,7 +6,7 @@ import type {
   ConsoleReply,
   ConsoleRequestName,
 } from '../../../core/api/contract.ts'
-import type { ClusterView, HostView, OutcomeView } from '../../../core/api/views.ts'
+import type { CheckpointView, ClusterView, HostView, LogView, OutcomeView } from '../../../core/api/views.ts'
 
 export interface Call {
   readonly name: ConsoleRequestName
@@ -99,6 +99,55 @@ export const FAIL: OutcomeView = {
   ],
 }
 
+export const LOG: LogView = {
+  replica: 'b',
+  slotFirst: 5,
+  slotDecided: 9,
+  slots: [
+    {
+      slot: 5,
+      ballot: '7.a',
+      bytes: 120,
+      timeMs: Date.UTC(2026, 0, 2, 3, 4, 5, 6),
+      inputCount: 2,
+      inputs: [
+        {
+          ...{ kind: 'input', client: 'app-1', sequence: 7, machine: 'kv', proxy: 'a' },
+          input: { op: 'set', key: 'k', value: 1 },
+          output: { ok: true, value: { existed: false } },
+        },
+        {
+          ...{ kind: 'read', client: '~read/x', sequence: 1, machine: 'kv', proxy: 'c' },
+          input: { op: 'get', key: 'k' },
+          output: null,
+        },
+      ],
+    },
+    { slot: 6, ballot: '–', bytes: 1, timeMs: null, inputCount: 0, inputs: [] },
+    {
+      slot: 7,
+      ballot: '7.a',
+      bytes: 60,
+      timeMs: Date.UTC(2026, 0, 2, 3, 4, 6),
+      inputCount: 1,
+      inputs: [
+        {
+          ...{ kind: 'checkpoint', client: '~checkpoint/x', sequence: 1, machine: '~checkpoint', proxy: 'b' },
+          input: null,
+          output: { ok: true, value: { slot: 7 } },
+        },
+      ],
+    },
+  ],
+}
+
+export function checkpointView(slot: number, changes: Partial<CheckpointView> = {}): CheckpointView {
+  return {
+    ...{ slot, timeMs: slot, root: '3f9a1c00', keys: 4, stateBytes: 4096, fileBytes: 2048, durationMs: 34 },
+    ...{ stable: true, ...changes },
+  }
+}
+
 export function clusterView(id: string, name: string, changes: Partial<ClusterView> = {}): ClusterView {
   return {
     id,
@@ -119,12 +168,26 @@ export function clusterView(id: string, name: string, changes: Partial<ClusterVi
       slotDecided: 12,
       slotExecuted: 12,
       logBytes: 2048,
+      storage: {
+        logBytes: 2048,
+        segments: 1,
+        slotFirst: 1,
+        checkpointBytes: 0,
+        checkpoints: [],
+        writing: null,
+        sinceSlots: 12,
+        sinceBytes: 2048,
+        retention: 'Nothing may be dropped: no checkpoint is stable yet.',
+      },
+      transfer: null,
+      memoryBytes: 96 * 1024 * 1024,
       connectedTo: [],
       restarts: 0,
       faults: [],
       problem: null,
     })),
     quorum: 2,
+    checkpointPolicy: { slotsMax: 50_000, bytesMax: 32 * 1024 * 1024 },
     survivable: 1,
     health: { level: 'good', sentence: 'All three replicas agree; one may fail.' },
     progress: [],

@@ -7,13 +7,14 @@ import { builtInMachines, createRegistry } from '../../../core/machine/registry.
 import type { Configuration } from '../../../core/model/configuration.ts'
 import { encodeCanonical } from '../../../core/model/canonical.ts'
 import type { ReplicaId } from '../../../core/model/ids.ts'
-import { clientId, sequence, slot } from '../../../core/model/ids.ts'
+import { clientId, clusterId, sequence, slot } from '../../../core/model/ids.ts'
 import type { Reply } from '../../../core/replica/effects.ts'
 import { Replica } from '../../../core/replica/replica.ts'
 import type { Message } from '../../../core/wire/message.ts'
 import { StorageError } from '../../../core/storage/errors.ts'
-import { HandClock, HeldStore, NotingTransport, settled } from '../../support/host-parts.ts'
+import { HandClock, HeldStore, NoCheckpoints, NotingTransport, settled } from '../../support/host-parts.ts'
 import { valueOf } from '../../support/inputs.ts'
+import { testSigner } from '../../support/memory-disk.ts'
 import { a, b, ballotOf, c, configurationOf, three } from '../../support/members.ts'
 
 /** The shipping replica and loop, on a disk and a network whose every move the test sees. */
@@ -21,6 +22,7 @@ class Bench {
   readonly store = new HeldStore()
   readonly transport = new NotingTransport(a)
   readonly clock = new HandClock()
+  readonly checkpoints = new NoCheckpoints()
   readonly failures: unknown[] = []
   readonly replies: { request: number; reply: Reply }[][] = []
   readonly replica: Replica
@@ -29,7 +31,9 @@ class Bench {
   constructor(configuration: Configuration = three) {
     this.replica = new Replica({
       self: a,
+      cluster: clusterId('1a'.repeat(16)),
       configuration,
+      signer: testSigner(a),
       registry: createRegistry(builtInMachines),
       hash: sha256,
       life: 'test',
@@ -39,6 +43,9 @@ class Bench {
     this.loop = new EventLoop(this, {
       onReplies: (replies) => this.replies.push([...replies]),
       onNote: () => undefined,
+      onTrouble: (message) => {
+        throw new Error(message)
+      },
       onFailure: (error) => this.failures.push(error),
     })
   }

@@ -101,7 +101,7 @@ export async function restartAll(stage: Stage, story: Story): Promise<void> {
   const value = held.kind === 'output' && held.output.ok ? JSON.stringify(held.output.value) : ''
   story.check(
     value.includes('"value":42'),
-    'The State is still there: rebuilt by each replica from its own Input log.',
+    'The State is still there: rebuilt by each replica from its newest checkpoint and its Input log.',
     value,
   )
   const total = await stage.call('cluster.read', { cluster: stage.cluster, machine: 'ledger', input: { op: 'total' } })
