@@ -1,7 +1,7 @@
 import { createRouter, createWebHashHistory, type Router, type RouteRecordRaw } from 'vue-router'
 
 /** Names of the screens; a cluster's own screens carry its id. */
-export const SCREENS = { doors: 'doors', overview: 'overview', submit: 'submit', votes: 'votes' } as const
+export const SCREENS = { doors: 'doors', overview: 'overview', submit: 'submit', votes: 'votes', log: 'log' } as const
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -31,6 +31,7 @@ const routes: readonly RouteRecordRaw[] = [
         meta: { largeTape: true },
         component: () => import('./pages/VotesPage.vue'),
       },
+      { path: 'log', name: SCREENS.log, component: () => import('./pages/LogPage.vue') },
     ],
   },
   { path: '/:unknown(.*)*', redirect: '/' },

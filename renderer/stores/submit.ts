@@ -28,6 +28,11 @@ export interface Sent extends Sending {
   readonly result: SentResult
 }
 
+/** What the result of something sent is shown with. */
+export interface SentShown extends Pick<Sent, 'machine' | 'input' | 'tookMs' | 'result'> {
+  readonly kind: SendKind | 'checkpoint'
+}
+
 export type SentResult =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'outcome'; readonly outcome: OutcomeView }
@@ -112,7 +117,7 @@ function ask(sending: Sending): Promise<ConsoleReply<OutcomeView>> {
     : bridge.request('cluster.read', { cluster, machine, input, consistency: kind })
 }
 
-function resultOf(reply: ConsoleReply<OutcomeView>): SentResult {
+export function resultOf(reply: ConsoleReply<OutcomeView>): SentResult {
   return reply.ok ? { kind: 'outcome', outcome: reply.value } : { kind: 'refused', fault: reply.fault }
 }
 

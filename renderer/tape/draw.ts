@@ -10,6 +10,7 @@ export interface TapeColours {
   readonly line: string
   readonly label: string
   readonly failGround: string
+  readonly checkpointGround: string
   readonly ground: string
   readonly selected: string
 }
@@ -88,6 +89,7 @@ export function drawTape(context: CanvasRenderingContext2D, picture: TapePicture
       context.fillStyle = colours.selected
       context.fillRect(centre - measures.pitch / 2, 0, measures.pitch, baseline)
     }
+    if (column.checkpoint) drawCheckpoint(context, centre, baseline, picture)
     if (column.signs.length === 0) drawNothing(context, centre, baseline, picture)
     if (column.failed) drawFail(context, centre, baseline, picture)
     for (const [row, sign] of column.signs.entries()) {
@@ -161,6 +163,20 @@ function disc(context: CanvasRenderingContext2D, { x, y, radius }: Place): void 
   context.beginPath()
   context.arc(x, y, radius, 0, Math.PI * 2)
   context.fill()
+}
+
+/** A thicker column: the State after it is kept. */
+function drawCheckpoint(
+  context: CanvasRenderingContext2D,
+  centre: number,
+  baseline: number,
+  { measures, colours }: TapePicture,
+): void {
+  const left = centre - measures.pitch / 2
+  context.fillStyle = colours.checkpointGround
+  context.fillRect(left, 0, measures.pitch, baseline)
+  context.fillStyle = colours.label
+  context.fillRect(left, baseline - 1.5, measures.pitch, 3)
 }
 
 /** FAIL breaks the line: the baseline is cut out under the column and struck through. */

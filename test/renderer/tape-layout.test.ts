@@ -9,14 +9,26 @@ describe('columns of the tape', () => {
     expect(
       tapeColumns([slotVotes(2, '++x', '+o+'), slotVotes(1, '+++')], { names, columnsMax: 9, slotsPerColumn: 1 }),
     ).toEqual([
-      { kind: 'votes', first: 2, last: 2, signs: ['agrees', 'none', 'dissents'], failed: false },
-      { kind: 'votes', first: 1, last: 1, signs: ['agrees', 'agrees', 'agrees'], failed: false },
+      { kind: 'votes', first: 2, last: 2, signs: ['agrees', 'none', 'dissents'], failed: false, checkpoint: false },
+      { kind: 'votes', first: 1, last: 1, signs: ['agrees', 'agrees', 'agrees'], failed: false, checkpoint: false },
+    ])
+  })
+
+  it('marks the column of a slot that orders a CHECKPOINT, also among others', () => {
+    const ordered = { ...slotVotes(2), inputCount: 1, inputs: [inputVotes('+++', { kind: 'checkpoint' })] }
+    const options = { names, columnsMax: 9, slotsPerColumn: 1 }
+    const marks = tapeColumns([slotVotes(3, '+++'), ordered], options).map(
+      (one) => one.kind === 'votes' && one.checkpoint,
+    )
+    expect(marks).toEqual([false, true])
+    expect(tapeColumns([slotVotes(3, '+++'), ordered], { ...options, slotsPerColumn: 10 })).toMatchObject([
+      { first: 2, last: 3, checkpoint: true },
     ])
   })
 
   it('draws no signs for a slot nobody had to answer', () => {
     expect(tapeColumns([slotVotes(2)], { names, columnsMax: 9, slotsPerColumn: 1 })).toEqual([
-      { kind: 'votes', first: 2, last: 2, signs: [], failed: false },
+      { kind: 'votes', first: 2, last: 2, signs: [], failed: false, checkpoint: false },
     ])
   })
 
@@ -34,8 +46,15 @@ describe('columns of the tape', () => {
     expect(
       tapeColumns([failed, slotVotes(10, '+++'), slotVotes(9, '+x+')], { names, columnsMax: 9, slotsPerColumn: 10 }),
     ).toEqual([
-      { kind: 'votes', first: 10, last: 11, signs: ['answered', 'answered', 'answered'], failed: true },
-      { kind: 'votes', first: 9, last: 9, signs: ['agrees', 'dissents', 'agrees'], failed: false },
+      {
+        kind: 'votes',
+        first: 10,
+        last: 11,
+        signs: ['answered', 'answered', 'answered'],
+        failed: true,
+        checkpoint: false,
+      },
+      { kind: 'votes', first: 9, last: 9, signs: ['agrees', 'dissents', 'agrees'], failed: false, checkpoint: false },
     ])
   })
 

@@ -1,4 +1,15 @@
-import type { ClusterView, InputVotesView, ReplicaView, SlotVotesView, VoteView } from '../../core/api/views.ts'
+import type {
+  BackupView,
+  CheckpointView,
+  ClusterView,
+  InputVotesView,
+  LogSlotView,
+  ReplicaView,
+  SlotVotesView,
+  StorageView,
+  TaskView,
+  VoteView,
+} from '../../core/api/views.ts'
 
 /** Views as a host would send them, for tests that change one thing about them. */
 
@@ -12,6 +23,19 @@ export function replicaView(name: string, change: Partial<ReplicaView> = {}): Re
     slotDecided: 10,
     slotExecuted: 10,
     logBytes: 2048,
+    storage: {
+      logBytes: 2048,
+      segments: 1,
+      slotFirst: 1,
+      checkpointBytes: 0,
+      checkpoints: [],
+      writing: null,
+      sinceSlots: 10,
+      sinceBytes: 2048,
+      retention: 'Nothing may be dropped: no checkpoint is stable yet.',
+    },
+    transfer: null,
+    memoryBytes: 96 * 1024 * 1024,
     connectedTo: [],
     restarts: 0,
     faults: [],
@@ -33,6 +57,7 @@ export function clusterView(change: Partial<ClusterView> = {}): ClusterView {
     slotDecided: 10,
     replicas: ['a', 'b', 'c'].map((name) => replicaView(name)),
     quorum: 2,
+    checkpointPolicy: { slotsMax: 50_000, bytesMax: 32_000_000 },
     survivable: 1,
     health: { level: 'good', sentence: 'All 3 replicas agree.' },
     progress: [],
@@ -74,5 +99,62 @@ export function slotVotes(slot: number, ...inputs: readonly string[]): SlotVotes
     timeMs: slot * 1000,
     inputCount: inputs.length,
     inputs: inputs.map((signs) => inputVotes(signs)),
+  }
+}
+
+export function storageView(change: Partial<StorageView> = {}): StorageView {
+  return { ...replicaView('a').storage, ...change }
+}
+
+export function checkpointView(slot: number, change: Partial<CheckpointView> = {}): CheckpointView {
+  const root = 'a85612ff'.repeat(8)
+  return {
+    ...{ slot, timeMs: slot * 1000, root, keys: 11, stateBytes: 4000, fileBytes: 1700, durationMs: 34, stable: true },
+    ...change,
+  }
+}
+
+/** A slot of the log with so many Inputs, of which the host sent at most 32. */
+export function logSlot(slot: number, inputCount = 1): LogSlotView {
+  return {
+    slot,
+    ballot: '1.a',
+    bytes: 200,
+    timeMs: inputCount === 0 ? null : slot * 1000,
+    inputCount,
+    inputs: Array.from({ length: Math.min(32, inputCount) }, (_, index) => ({
+      kind: 'input',
+      client: 'client-1',
+      sequence: index + 1,
+      machine: 'kv',
+      input: { op: 'get', key: 'x' },
+      proxy: 'a',
+      output: { ok: true, value: null },
+    })),
+  }
+}
+
+export function backupView(change: Partial<BackupView> = {}): BackupView {
+  return {
+    cluster: { id: 'cluster-1', name: 'rehearsal' },
+    synod: '0.1.0',
+    createdMs: 1000,
+    machines: ['kv'],
+    members: ['a', 'b', 'c'].map((name) => ({ id: `replica-${name}`, name })),
+    checkpoint: { slot: 1456, timeMs: 900, root: 'a85612ff'.repeat(8), keys: 10_004, stateBytes: 2_600_000 },
+    slotLast: 1710,
+    slots: 254,
+    fileBytes: 1_200_000,
+    ...change,
+  }
+}
+
+/** A backup of `cluster-1` that has just begun. */
+export function taskView(change: Partial<TaskView> = {}): TaskView {
+  return {
+    ...{ task: 1, kind: 'backup', phase: 'writing', file: '/backups/demo.synod', cluster: 'rehearsal' },
+    ...{ clusterId: 'cluster-1', done: 0, total: null, confirmed: null, startedMs: 5, durationMs: null },
+    ...{ backup: null, fault: null },
+    ...change,
   }
 }

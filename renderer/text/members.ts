@@ -1,0 +1,87 @@
+import { formatCount } from '../formatting/number.ts'
+
+/** Words of Overview: members, links, and what an action on a replica would cost. */
+export const membersText = {
+  overview: {
+    facts: 'Facts',
+    leader: 'Leader',
+    leaderNone: 'none',
+    leaderGloss: 'orders the Inputs',
+    ballot: 'Ballot',
+    ballotGloss: 'its proposal number: round and name',
+    slotDecided: 'Decided slot',
+    slotGloss: 'a majority holds it durably',
+    survivable: 'Survivable failures',
+    survivableGloss: (quorum: number, members: number) => `${quorum} of ${members} make a majority`,
+    survivableNot: 'requests wait for a majority',
+    members: 'Members',
+    links: 'Links',
+    lately: 'What happened lately',
+    latelyEmpty: 'Nothing has happened since the host came up.',
+  },
+  members: {
+    name: 'Member',
+    role: 'Role',
+    process: 'Process',
+    slotDecided: 'Decided',
+    slotExecuted: 'Executed',
+    logSize: 'Log',
+    connectedTo: 'Connected to',
+    restarts: 'Restarts',
+    actions: 'Actions',
+    noRole: '–',
+    nobody: 'nobody',
+    lie: 'lies (injected)',
+    behind: (slots: number) => `${formatCount(slots)} ${slots === 1 ? 'slot' : 'slots'} behind`,
+    roles: { follower: 'follower', candidate: 'candidate', leader: 'leader' },
+    processes: {
+      starting: 'starting',
+      running: 'running',
+      stopping: 'stopping',
+      stopped: 'stopped',
+      restarting: 'restarting',
+      failed: 'failed',
+    },
+    pid: (pid: number) => `pid ${pid}`,
+    receives: (percent: string) => `receives the State${percent}`,
+  },
+  replica: {
+    menu: (name: string) => `Actions for replica ${name}`,
+    start: 'Start',
+    stop: 'Stop',
+    rehearsal: 'Rehearsal',
+    kill: 'Kill the process',
+    lieOn: 'Lie about Outputs',
+    lieOff: 'Stop lying',
+    disc: (name: string, marks: readonly string[]) =>
+      marks.length === 0 ? `replica ${name}` : `replica ${name}, ${marks.join(', ')}`,
+    markLeader: 'leader',
+    markDown: 'down',
+    markFault: 'fault injected',
+  },
+  consequence: {
+    stopTitle: (name: string) => `Stop replica ${name}?`,
+    stopQuorum: (left: number, quorum: number) =>
+      `${left} of the ${quorum} members needed for a majority would be left. Requests wait, or end in FAIL, until one more is started. Nothing acknowledged is lost.`,
+    stopConfirm: 'Stop the replica',
+    killTitle: (name: string) => `Kill the process of replica ${name}?`,
+    killQuorum: (left: number, quorum: number) =>
+      `${left} of the ${quorum} members needed for a majority would be left until the host has restarted it. Requests wait meanwhile. Nothing acknowledged is lost.`,
+    killConfirm: 'Kill the process',
+    lieTitle: (name: string) => `Let replica ${name} lie?`,
+    lieQuorum: (honest: number, quorum: number) =>
+      `${honest} truthful ${honest === 1 ? 'member' : 'members'} would be left; a majority takes ${quorum}. Where the lies are alike they win the vote, where they differ requests end in FAIL. State and log stay right.`,
+    lieConfirm: 'Let it lie',
+  },
+  links: {
+    label: 'Replicas and the links between them',
+    up: (one: string, other: string) => `${one} and ${other} are connected`,
+    half: (one: string, other: string) => `only one of ${one} and ${other} reports the link`,
+    down: (one: string, other: string) => `${one} and ${other} are not connected`,
+    legendUp: 'connected',
+    legendHalf: 'one side only',
+    legendDown: 'no link',
+    replica: (name: string, role: string, process: string, slot: number) =>
+      `${name}: ${role}, ${process}, decided slot ${formatCount(slot)}`,
+  },
+}
