@@ -4,23 +4,34 @@ import { clientId, sequence as toSequence } from '../../core/model/ids.ts'
 import type { Reply } from '../../core/replica/effects.ts'
 import type { ReplicaEvent } from '../../core/replica/events.ts'
 import type { Question, ReplyChecker } from './checkers/replies.ts'
+import type { Answered, HistoryChecker } from './checkers/histories.ts'
 import type { FaultPlan } from './faults.ts'
 import type { Operation } from './operations.ts'
 import { pick } from './random.ts'
 
 const COUNTER = 'n'
 const KEYS = ['x', 'y', 'z'] as const
+/** Holds what expires, by ordered time, of which the linearizability checker knows nothing. */
+const KEY_EXPIRING = 'e'
+/** Holds the large values. */
+const KEY_LARGE = 'w'
+const KEYS_READ = [...KEYS, KEY_EXPIRING] as const
+const KEYS_READ_LARGE = [...KEYS_READ, KEY_LARGE] as const
+const LARGE_BYTES_MIN = 4_096
 const US_PER_MS = 1_000
 /** How long a caller asks a replica to try, and how long it waits for the replica itself. Unit: ms. */
 const TIMEOUT_MS_MIN = 300
 const TIMEOUT_MS_MAX = 1_500
 const PATIENCE_MS = 400
+/** Where links are narrow an Input alone travels for longer than callers wait elsewhere. */
+export const NARROW_TIMES = 6
 
 interface ClientsInit {
   readonly plan: FaultPlan
   readonly prng: Prng
   readonly nodes: number
   readonly replies: ReplyChecker
+  readonly histories: HistoryChecker
   readonly nowUs: () => number
   readonly schedule: (afterUs: number, run: () => void) => void
   /** Hands an event to a replica. @returns false when its process is down. */
@@ -41,6 +52,8 @@ interface Call {
   readonly operation: Operation
   readonly payload: Uint8Array
   isOver: boolean
+  /** What the history of all clients has of it; undefined for what does not belong there. */
+  readonly answered: Answered | undefined
 }
 
 interface Asked {
@@ -55,6 +68,8 @@ interface Asked {
 export class Clients {
   readonly #init: ClientsInit
   readonly #asked = new Map<number, Asked>()
+  /** CHECKPOINTs. */
+  readonly #ordered = new Set<number>()
   #preferred: readonly number[]
   #requests = 0
   #sent = 0
@@ -88,13 +103,20 @@ export class Clients {
     const client: Client = { name: 'probe', sequence: 0, seen: new Map() }
     for (const key of [COUNTER, ...KEYS]) {
       const question = { kind: 'linearizable', client: client.name, key, floor } as const
-      const call = callOf(client, question, { op: 'get', key })
+      const call = this.#callOf(client, question, { op: 'get', key })
       // Whatever becomes of it, nobody asks again.
       call.isOver = true
       this.#requests += 1
       this.#asked.set(this.#requests, { call, node })
       this.#init.ask(node, eventOf(call, this.#requests, TIMEOUT_MS_MAX))
     }
+  }
+
+  /** The operator orders a CHECKPOINT; what comes of it is looked at, and not waited for. */
+  orderCheckpoint(node: number): void {
+    this.#requests += 1
+    this.#ordered.add(this.#requests)
+    this.#init.ask(node, { kind: 'checkpoint', request: this.#requests, timeoutMs: TIMEOUT_MS_MAX })
   }
 
   /** From now on only these replicas are asked. */
@@ -108,11 +130,13 @@ export class Clients {
   }
 
   replied(node: number, request: number, reply: Reply): void {
+    if (this.#ordered.delete(request)) this.#init.replies.checkCheckpoint(reply)
     const asked = this.#asked.get(request)
     this.#asked.delete(request)
     if (asked === undefined) return
     const { call } = asked
     const isAnswered = this.#init.replies.check(call.question, reply, node)
+    if (isAnswered) call.answered?.(reply)
     if (call.isOver) return
     if (!isAnswered) {
       this.#again(call)
@@ -143,7 +167,8 @@ export class Clients {
     const { prng, ask, schedule } = this.#init
     if (call.isOver) return
     const node = pick(prng, this.#preferred)
-    const timeoutMs = prng.between(TIMEOUT_MS_MIN, TIMEOUT_MS_MAX)
+    const times = this.#init.plan.bytesPerSecond > 0 ? NARROW_TIMES : 1
+    const timeoutMs = times * prng.between(TIMEOUT_MS_MIN, TIMEOUT_MS_MAX)
     this.#requests += 1
     const request = this.#requests
     this.#asked.set(request, { call, node })
@@ -185,35 +210,47 @@ export class Clients {
   }
 
   #draw(client: Client): Call {
-    const { prng, replies } = this.#init
+    const { prng, replies, plan } = this.#init
     const drawn = prng.next()
     const { floor } = replies
     if (drawn < 0.3) {
-      const key = prng.chance(0.5) ? COUNTER : pick(prng, KEYS)
+      const key = prng.chance(0.5) ? COUNTER : pick(prng, plan.largeInputs > 0 ? KEYS_READ_LARGE : KEYS_READ)
       const kind = drawn < 0.26 ? 'linearizable' : 'stale'
-      return callOf(client, { kind, client: client.name, key, floor }, { op: 'get', key })
+      return this.#callOf(client, { kind, client: client.name, key, floor }, { op: 'get', key })
     }
     client.sequence += 1
     this.#sent += 1
     const question = { kind: 'input', client: client.name, sequence: client.sequence, floor } as const
-    return callOf(client, question, this.#drawOperation(client, drawn))
+    return this.#callOf(client, question, this.#drawOperation(client, drawn))
+  }
+
+  #callOf(client: Client, question: Question, operation: Operation): Call {
+    const isKept = question.kind !== 'stale' && operation.key !== KEY_EXPIRING
+    return {
+      client,
+      question,
+      operation,
+      payload: encodeCanonical(operation),
+      isOver: false,
+      answered: isKept ? this.#init.histories.invoke(operation) : undefined,
+    }
   }
 
   #drawOperation({ name, sequence, seen }: Client, drawn: number): Operation {
-    const { prng } = this.#init
+    const { prng, plan } = this.#init
+    if (plan.largeInputs > 0 && prng.chance(plan.largeInputs)) {
+      const bytes = prng.between(LARGE_BYTES_MIN, plan.largeBytesMax)
+      return { op: 'set', key: KEY_LARGE, value: `${name}:${sequence}`.padEnd(bytes, 'x') }
+    }
     if (drawn < 0.6) return { op: 'increment', key: COUNTER }
     const key = pick(prng, KEYS)
     // No two writes write the same, so that a read tells which it saw.
     const value = Number(name.slice('client-'.length)) * 1_000_000 + sequence
     if (drawn < 0.75) return { op: 'set', key, value }
-    if (drawn < 0.8) return { op: 'set', key, value, expiresInMs: prng.between(1, 3_000) }
+    if (drawn < 0.8) return { op: 'set', key: KEY_EXPIRING, value, expiresInMs: prng.between(1, 3_000) }
     if (drawn < 0.9) return { op: 'compare-and-set', key, expected: seen.get(key) ?? null, value }
     return drawn < 0.95 ? { op: 'delete', key } : { op: 'get', key }
   }
-}
-
-function callOf(client: Client, question: Question, operation: Operation): Call {
-  return { client, question, operation, payload: encodeCanonical(operation), isOver: false }
 }
 
 function eventOf({ question, payload }: Call, request: number, timeoutMs: number): ReplicaEvent {

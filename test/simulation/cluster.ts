@@ -1,51 +1,53 @@
 import type { Prng } from '../../core/base/prng.ts'
 import { createPrng } from '../../core/base/prng.ts'
 import { createConfiguration } from '../../core/model/configuration.ts'
-import type { ReplicaId } from '../../core/model/ids.ts'
-import { clusterId, epoch, replicaId } from '../../core/model/ids.ts'
+import { epoch, replicaId } from '../../core/model/ids.ts'
 import type { Effect } from '../../core/replica/effects.ts'
 import type { ReplicaEvent } from '../../core/replica/events.ts'
-import { decodeEnvelope, encodeEnvelope, WIRE_VERSION } from '../../core/wire/envelope.ts'
+import type { Replica } from '../../core/replica/replica.ts'
 import type { Message } from '../../core/wire/message.ts'
 import { AcceptorChecker } from './checkers/acceptors.ts'
 import { AgreementChecker } from './checkers/agreement.ts'
+import { CheckpointChecker } from './checkers/checkpoints.ts'
+import { HistoryChecker } from './checkers/histories.ts'
 import { LeaderChecker } from './checkers/leaders.ts'
 import { ReadIndexChecker } from './checkers/read-index.ts'
 import { ReplyChecker } from './checkers/replies.ts'
+import { StateChecker } from './checkers/states.ts'
 import { holds } from './checkers/violation.ts'
 import { Clients } from './clients.ts'
 import { MachineClock } from './clock.ts'
-import { eventText, messageText, replyText } from './describe.ts'
+import { eventText, planText, replyText } from './describe.ts'
 import { SimulatedDisk } from './disk.ts'
 import { EventQueue } from './event-queue.ts'
-import { forged } from './falsehood.ts'
 import type { FaultPlan } from './faults.ts'
 import { drawFaults, FaultTally } from './faults.ts'
+import { Healing } from './healing.ts'
 import { Journal, nodeName, WORLD } from './journal.ts'
 import { ModelExecution } from './model-execution.ts'
 import { Nemesis } from './nemesis.ts'
 import { Network } from './network.ts'
 import type { DeathCause, NodeWorld } from './node.ts'
 import { SimulatedNode } from './node.ts'
-import { pick, shuffled } from './random.ts'
+import { Post } from './post.ts'
 import type { RunResult } from './run-result.ts'
-import type { Cut } from './shapes.ts'
-import { PARTIAL_SHAPES } from './shapes.ts'
 
 /** From a process's end to the others' knowledge of it. */
 const CONNECTION_US_MAX = 30_000
 const US_PER_MS = 1_000
-/** Unit: ms of virtual time. What a healed majority, and later the whole, may take to serve and be level. */
-const HEAL_MS_MAX = 20_000
-/** And a cluster in a partial partition in which some replica reaches a quorum, to go on. */
-const PARTIAL_MS_MAX = 20_000
-const GOAL_PER_CLIENT = 2
+/** Unit: ms of virtual time. What a cluster that nothing was done to takes to answer for the first time. */
+const WARM_UP_MS_MAX = 5_000
 /** Many times what a run takes: past it, messages beget messages. */
 const EVENTS_MAX = 500_000
-/** No member: what it says must count for nothing. */
-const STRANGER = replicaId('z')
 const LEASE_BOUND_MS = 20
 const SLOW_SYNC_US = 20_000
+
+export interface SimulationOptions {
+  /** Told one line an event. */
+  readonly tell?: ((line: string) => void) | undefined
+  /** `histories`: replies and read indexes are not looked at, only the histories of what clients saw. */
+  readonly checks?: 'all' | 'histories' | undefined
+}
 
 /** Three or five shipping cores in one process, on virtual time, with machines and a network that misbehave by seed. */
 export class SimulatedCluster {
@@ -58,9 +60,13 @@ export class SimulatedCluster {
   readonly #model = new ModelExecution()
   readonly #acceptors: AcceptorChecker
   readonly #agreement: AgreementChecker
+  readonly #checkpoints: CheckpointChecker
+  readonly #states: StateChecker
   readonly #leaders = new LeaderChecker()
   readonly #replies: ReplyChecker
-  readonly #readIndexes = new ReadIndexChecker()
+  readonly #readIndexes: ReadIndexChecker
+  readonly #histories = new HistoryChecker()
+  readonly #post: Post
   readonly #network: Network
   readonly #nodes: readonly SimulatedNode[]
   readonly #nemesis: Nemesis
@@ -70,11 +76,11 @@ export class SimulatedCluster {
   }
   #nowUs = 0
   #chaos = true
-  #elections = 0
 
-  constructor(seed: number, replicas: number, tell?: (line: string) => void) {
+  constructor(seed: number, replicas: number, options: SimulationOptions = {}) {
+    const isBlind = options.checks === 'histories'
     this.#seed = seed
-    this.#journal = new Journal(tell)
+    this.#journal = new Journal(options.tell)
     this.#prng = createPrng(seed)
     const prng = this.#prng
     this.#plan = drawFaults(prng, replicas)
@@ -82,37 +88,46 @@ export class SimulatedCluster {
     this.#acceptors = new AcceptorChecker(replicas)
     this.#agreement = new AgreementChecker({
       nodes: replicas,
+      memorySlots: plan.logMemorySlots,
       model: this.#model,
       chosen: (slot) => this.#acceptors.chosen(slot),
       onDecided: (slot, value, names) => {
         this.#decided(slot, value, names)
       },
     })
+    this.#checkpoints = new CheckpointChecker(this.#agreement, this.#tally, replicas)
+    this.#states = new StateChecker({ nodes: replicas, isFaulty: (node) => plan.faulty.has(node) })
     this.#replies = new ReplyChecker({
       model: this.#model,
       nodes: replicas,
       isFaulty: (node) => plan.faulty.has(node),
+      isBlind,
     })
-    this.#network = new Network({ nodes: replicas, plan, prng, tally: this.#tally })
-    this.#nodes = this.#createNodes(replicas)
+    this.#readIndexes = new ReadIndexChecker(isBlind)
     const shared = { plan, prng, nowUs: () => this.#nowUs, schedule: this.#schedule }
+    this.#network = new Network({ ...shared, nodes: replicas, tally: this.#tally })
+    this.#nodes = this.#createNodes(replicas)
+    const world = { ...shared, nodes: this.#nodes, network: this.#network, tally: this.#tally, journal: this.#journal }
+    this.#post = new Post(world)
     this.#nemesis = new Nemesis({
-      ...shared,
-      nodes: this.#nodes,
-      network: this.#network,
-      tally: this.#tally,
-      journal: this.#journal,
+      ...world,
+      post: this.#post,
       start: (node) => {
         this.#start(node)
       },
       probe: (node) => {
         this.#clients.probe(node)
       },
+      orderCheckpoint: ({ index }) => {
+        this.#tally.add('checkpoint-ordered')
+        this.#clients.orderCheckpoint(index)
+      },
     })
     this.#clients = new Clients({
       ...shared,
       nodes: replicas,
       replies: this.#replies,
+      histories: this.#histories,
       ask: (node, event) => this.#ask(node, event),
     })
   }
@@ -136,7 +151,9 @@ export class SimulatedCluster {
       inputs: this.#replies.inputs,
       reads: this.#replies.reads,
       failed: this.#replies.failed,
-      elections: this.#elections,
+      elections: this.#leaders.elections,
+      operations: this.#histories.operations,
+      undecided: this.#histories.undecided,
       faults: this.#tally.counts,
       violation,
     }
@@ -145,15 +162,38 @@ export class SimulatedCluster {
   #run(): void {
     if (this.#journal.isTold) this.#journal.tell(WORLD, planText(this.#plan))
     if (this.#plan.driftPpmMax > 0) this.#tally.add('clock-drift')
+    if (this.#plan.bytesPerSecond > 0) this.#tally.add('narrow-link')
     if (this.#plan.syncUsMax > SLOW_SYNC_US) this.#tally.add('disk-slow')
     for (const node of this.#nodes) this.#start(node)
     this.#clients.start()
+    if (this.#plan.warmsUp) this.#until(() => this.#replies.inputs > 0, WARM_UP_MS_MAX)
     this.#nemesis.begin()
-    this.#until(() => false, this.#plan.chaosMs)
+    this.#until(() => false, this.#nowMs + this.#plan.chaosMs)
     this.#calmDown()
-    if (this.#plan.holdsPartial) this.#holdPartial()
-    this.#healMajority()
-    this.#healAll()
+    this.#healing().run()
+    this.#histories.check()
+    this.#leaders.checkSteady(this.#plan)
+  }
+
+  #healing(): Healing {
+    return new Healing({
+      plan: this.#plan,
+      prng: this.#prng,
+      nodes: this.#nodes,
+      network: this.#network,
+      nemesis: this.#nemesis,
+      clients: this.#clients,
+      replies: this.#replies,
+      agreement: this.#agreement,
+      start: (node) => {
+        this.#start(node)
+      },
+      until: (isDone, limitMs) => this.#until(isDone, limitMs),
+      nowMs: () => this.#nowMs,
+      event: (word, text) => {
+        this.#event(word, text)
+      },
+    })
   }
 
   #createNodes(replicas: number): readonly SimulatedNode[] {
@@ -179,6 +219,7 @@ export class SimulatedCluster {
         prng,
         clock,
         disk: new SimulatedDisk(this.#plan, prng),
+        tally: this.#tally,
         world,
         lease: this.#plan.lease ? { clockBoundMs: LEASE_BOUND_MS } : undefined,
       })
@@ -190,7 +231,7 @@ export class SimulatedCluster {
       nowUs: () => this.#nowUs,
       schedule: this.#schedule,
       send: (from, to, message) => {
-        this.#send(from, to, message)
+        this.#post.send(from, to, message)
       },
       caused: (node, effect) => {
         this.#caused(node, effect)
@@ -199,20 +240,33 @@ export class SimulatedCluster {
         this.#gaveWord(index, message)
       },
       stepping: (node, event) => {
-        this.#stepping(node, event)
+        this.#journal.stepping(this.#nowUs, node.index, event)
+        if (this.#journal.isTold && event.kind !== 'tick') this.#journal.tell(node.index, eventText(event))
+        if (event.kind === 'checkpoint-written') this.#checkpoints.written(node, event.checkpoint)
       },
-      stepped: ({ index, machines }, replica) => {
-        this.#agreement.check(index, replica, machines.isFlipped)
+      stepped: (node, replica) => {
+        this.#stepped(node, replica)
       },
       synced: ({ index }, count) => {
         this.#journal.event(this.#nowUs, index, 'synced')
         this.#journal.mix(count)
         if (this.#journal.isTold) this.#journal.tell(index, `synced ${count}`)
       },
+      changing: (node, effect) => {
+        this.#journal.event(this.#nowUs, node.index, effect.kind)
+        if (this.#journal.isTold) this.#journal.tell(node.index, `disk: ${effect.kind}`)
+        this.#checkpoints.changing(node, effect)
+      },
       died: (node, cause, lost) => {
         this.#died(node, cause, lost)
       },
     }
+  }
+
+  #stepped(node: SimulatedNode, replica: Replica): void {
+    const { slotExecuted } = this.#agreement.check(node.index, replica, node.machines.isFlipped)
+    this.#states.stepped(node.index, slotExecuted)
+    this.#nemesis.stepped(node)
   }
 
   #until(isDone: () => boolean, limitMs: number): boolean {
@@ -233,7 +287,11 @@ export class SimulatedCluster {
 
   #start(node: SimulatedNode): void {
     this.#agreement.restarted(node.index)
-    node.start()
+    if (this.#chaos) this.#nemesis.rot(node)
+    const replica = node.start()
+    this.#states.restarted(node.index, replica, node.slotLoaded)
+    this.#checkpoints.started(node)
+    this.#post.started(node)
     this.#tellOthers(node, true)
     this.#journal.event(this.#nowUs, node.index, 'started')
     this.#journal.mix(node.disk.records.length)
@@ -250,6 +308,7 @@ export class SimulatedCluster {
     this.#journal.event(this.#nowUs, node.index, cause)
     this.#journal.mix(lost)
     if (this.#journal.isTold) this.#journal.tell(node.index, `dies (${cause}), ${lost} records are lost`)
+    for (const other of this.#nodes) this.#network.disconnect(node.index, other.index)
     this.#tellOthers(node, false)
     this.#nemesis.died(node)
   }
@@ -273,21 +332,6 @@ export class SimulatedCluster {
     return true
   }
 
-  #stepping(node: SimulatedNode, event: ReplicaEvent): void {
-    const journal = this.#journal
-    if (event.kind !== 'message') {
-      journal.event(this.#nowUs, node.index, event.kind)
-      if ('request' in event) journal.mix(event.request)
-    } else {
-      const { from, message } = event
-      journal.event(this.#nowUs, node.index, message.kind)
-      journal.mix(from.charCodeAt(0))
-      if ('ballot' in message) journal.mix(message.ballot.round)
-      if ('slot' in message) journal.mix(message.slot)
-    }
-    if (journal.isTold && event.kind !== 'tick') journal.tell(node.index, eventText(event))
-  }
-
   #caused(node: SimulatedNode, effect: Effect): void {
     const journal = this.#journal
     switch (effect.kind) {
@@ -303,10 +347,25 @@ export class SimulatedCluster {
         if (journal.isTold) journal.tell(node.index, replyText(effect.request, effect.reply))
         this.#replied(node, effect)
         return
+      case 'checkpoint':
+        journal.mix(effect.slot)
+        this.#checkpoints.taken(node, effect)
+        if (journal.isTold) journal.tell(node.index, `takes a checkpoint at slot ${effect.slot}`)
+        return
+      case 'certify':
+      case 'read-checkpoint':
+      case 'read-log':
+      case 'retain':
+      case 'unpack':
+        return
       case 'note':
         if (journal.isTold) journal.tell(node.index, `note ${JSON.stringify(effect.note)}`)
+        if (effect.note.kind === 'transfer-begun') this.#tally.add('state-transfer-begun')
+        if (effect.note.kind === 'transfer-ended') {
+          this.#tally.add('state-transfer')
+          this.#states.installed(node.index, effect.note.slot)
+        }
         if (effect.note.kind !== 'role' || effect.note.role !== 'leader') return
-        this.#elections += 1
         this.#leaders.leads(node.index, node.life, effect.note.ballot)
         this.#nemesis.ambush(node)
     }
@@ -320,12 +379,16 @@ export class SimulatedCluster {
 
   /** A message that binds nobody, or should not: it may still be wrong. */
   #said(node: SimulatedNode, message: Message): void {
+    this.#states.said(node.index, node.replica, message)
     switch (message.kind) {
       case 'accept':
         this.#acceptors.accept(node.index, message)
         return
       case 'prepare':
-        this.#nemesis.ambush(node)
+        this.#nemesis.prepares(node)
+        return
+      case 'pre-vote':
+        this.#nemesis.asks(node)
         return
       case 'read-index-request':
         this.#readIndexes.asked(message, this.#replies.floor)
@@ -353,35 +416,12 @@ export class SimulatedCluster {
     if (this.#journal.isTold) this.#journal.tell(WORLD, `slot ${slot} is decided: ${names.join(' ') || 'nothing'}`)
   }
 
-  #send(from: number, to: ReplicaId, message: Message): void {
-    const target = this.#nodes.find((node) => node.id === to)
-    if (target === undefined) throw new Error(`a message to ${to}, whom nobody knows`)
-    const sender = replicaId(nodeName(from))
-    const plan = this.#plan
-    const isForged = plan.faulty.get(from) === 'two-faced' && (this.#chaos || plan.faultyForEver)
-    const said = isForged ? forged(message) : message
-    if (said !== message) this.#tally.add('two-faced')
-    const arrivals = this.#network.arrivals(from, target.index, this.#nowUs)
-    if (arrivals.length === 0 && this.#journal.isTold) this.#journal.tell(from, `→ ${to}  LOST ${messageText(message)}`)
-    if (arrivals.length === 0) return
-    const carried = plan.encodes ? recode(sender, said) : said
-    for (const atUs of arrivals) {
-      this.#queue.push(atUs, () => {
-        target.deliver({ kind: 'message', from: sender, message: carried })
-      })
-    }
-    if (!this.#chaos || plan.strangers === 0 || !this.#prng.chance(plan.strangers)) return
-    this.#tally.add('stranger')
-    this.#schedule(this.#prng.between(plan.delayUsMin, plan.delayUsMax), () => {
-      target.deliver({ kind: 'message', from: STRANGER, message: carried })
-    })
-  }
-
   /** The chaos ends; what is down or cut is so still. */
   #calmDown(): void {
     this.#chaos = false
     this.#nemesis.end()
     this.#network.calm()
+    this.#post.calm()
     for (const node of this.#nodes) {
       node.calm()
       node.disk.calm()
@@ -391,108 +431,12 @@ export class SimulatedCluster {
     this.#event('calm', 'the chaos ends')
   }
 
-  /** One partial partition and nothing else: who reaches a quorum must serve. */
-  #holdPartial(): void {
-    this.#network.healAll()
-    for (const node of this.#nodes) if (node.replica === undefined) this.#start(node)
-    // A faulty replica may be the one that would be needed to outvote another.
-    if (this.#plan.faulty.size > 0) return
-    const shape = pick(this.#prng, PARTIAL_SHAPES)
-    this.#nemesis.cut(shape)
-    this.#clients.prefer(this.#network.quorumConnected())
-    const served = this.#replies.inputs
-    const isServed = this.#until(() => this.#replies.inputs > served + 2, this.#nowMs + PARTIAL_MS_MAX)
-    holds(isServed, 'availability', () => `nobody is served under "${shape}": ${this.#picture()}`)
-    this.#network.healAll()
-    this.#clients.prefer(this.#nodes.map(({ index }) => index))
-  }
-
-  /** A majority of sound replicas is healed; the others are cut off from it, and down or cut off from each other. */
-  #healMajority(): void {
-    const faulty = (node: SimulatedNode): number => (this.#plan.faulty.has(node.index) ? 1 : 0)
-    const ranked = shuffled(this.#prng, this.#nodes).toSorted((left, right) => faulty(left) - faulty(right))
-    const size = (this.#nodes.length >> 1) + 1
-    const [healed, rest] = [ranked.slice(0, size), ranked.slice(size)]
-    this.#network.healAll()
-    const cuts = rest.flatMap(({ index }) =>
-      this.#nodes.flatMap((other): Cut[] => {
-        if (other.index === index) return []
-        return [
-          [index, other.index],
-          [other.index, index],
-        ]
-      }),
-    )
-    this.#network.cut(cuts)
-    this.#event('heal-majority', `healed: ${healed.map(({ id }) => id).join(' ')}`)
-    for (const node of healed) if (node.replica === undefined) this.#start(node)
-    this.#demand(healed, 'the healed majority')
-  }
-
-  #healAll(): void {
-    this.#network.healAll()
-    this.#event('heal-all', 'all is healed')
-    for (const node of this.#nodes) if (node.replica === undefined) this.#start(node)
-    this.#demand(this.#nodes, 'the healed cluster')
-    this.#clients.halt()
-    const isQuiet = (): boolean => this.#clients.underWay === 0 && this.#isLevel(this.#nodes)
-    holds(this.#until(isQuiet, this.#nowMs + HEAL_MS_MAX), 'convergence', () => `no quiet: ${this.#picture()}`)
-    for (const { index, replica, machines } of this.#nodes) {
-      if (replica !== undefined && !machines.isFlipped) this.#agreement.checkRoot(index, replica)
-    }
-  }
-
-  #demand(nodes: readonly SimulatedNode[], who: string): void {
-    const goal = this.#replies.inputs + this.#plan.clients * GOAL_PER_CLIENT
-    const limitMs = this.#nowMs + HEAL_MS_MAX
-    const isServed = this.#until(() => this.#replies.inputs >= goal, limitMs)
-    holds(isServed, 'convergence', () => `${who} does not serve: ${this.#picture()}`)
-    holds(
-      this.#until(() => this.#isLevel(nodes), limitMs),
-      'convergence',
-      () => {
-        return `${who} does not become level: ${this.#picture()}`
-      },
-    )
-  }
-
   get #nowMs(): number {
     return Math.floor(this.#nowUs / US_PER_MS)
-  }
-
-  #isLevel(nodes: readonly SimulatedNode[]): boolean {
-    const slot = this.#agreement.slotDecided
-    return nodes.every(({ replica }) => replica?.status.slotExecuted === slot)
   }
 
   #event(word: string, text: string): void {
     this.#journal.event(this.#nowUs, WORLD, word)
     if (this.#journal.isTold) this.#journal.tell(WORLD, text)
   }
-
-  /** For the message of a failed run. */
-  #picture(): string {
-    const nodes = this.#nodes.map(({ id, replica }) => ({ id, ...replica?.status }))
-    return JSON.stringify({ nowMs: this.#nowMs, slotDecided: this.#agreement.slotDecided, nodes })
-  }
-}
-
-/** Through the real codec, so that what the simulator tells each other is what can travel. */
-function recode(from: ReplicaId, message: Message): Message {
-  const envelope = {
-    version: WIRE_VERSION,
-    cluster: clusterId('simulated'),
-    epoch: epoch(1),
-    from,
-    messages: [message],
-  } as const
-  const decoded = decodeEnvelope(encodeEnvelope(envelope))
-  if (!decoded.ok) throw new Error(`a message does not survive its codec: ${message.kind}: ${decoded.fault.detail}`)
-  const carried = decoded.value.messages[0]
-  if (carried === undefined) throw new Error('an envelope lost its message')
-  return carried
-}
-
-function planText(plan: FaultPlan): string {
-  return `the plan: ${JSON.stringify({ ...plan, faulty: Object.fromEntries(plan.faulty) })}`
 }

@@ -1,7 +1,9 @@
 import { ballotText } from '../../core/model/ballot.ts'
 import type { Reply } from '../../core/replica/effects.ts'
 import type { ReplicaEvent } from '../../core/replica/events.ts'
+import type { FaultPlan } from './faults.ts'
 import type { Message } from '../../core/wire/message.ts'
+import { jsonOf } from './checkers/violation.ts'
 import { decodeCanonical } from '../../core/model/canonical.ts'
 
 /** One line for people. */
@@ -30,9 +32,9 @@ export function eventText(event: ReplicaEvent): string {
     case 'message':
       return `← ${event.from}  ${messageText(event.message)}`
     case 'submit':
-      return `request ${event.request}: ${event.client}:${event.sequence} ${JSON.stringify(decodeCanonical(event.payload))}`
+      return `request ${event.request}: ${event.client}:${event.sequence} ${jsonOf(decodeCanonical(event.payload))}`
     case 'read':
-      return `request ${event.request}: ${event.consistency} ${JSON.stringify(decodeCanonical(event.payload))}`
+      return `request ${event.request}: ${event.consistency} ${jsonOf(decodeCanonical(event.payload))}`
     case 'persisted':
       return `persisted ${event.count}`
     case 'forget':
@@ -53,6 +55,10 @@ export function replyText(request: number, reply: Reply): string {
       return `${head} ${reply.reason}`
     case 'output':
     case 'stale':
-      return `${head} slot ${reply.slot} ${JSON.stringify(reply.output)}`
+      return `${head} slot ${reply.slot} ${jsonOf(reply.output)}`
   }
+}
+
+export function planText(plan: FaultPlan): string {
+  return `the plan: ${JSON.stringify({ ...plan, faulty: Object.fromEntries(plan.faulty) })}`
 }

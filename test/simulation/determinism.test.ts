@@ -13,7 +13,7 @@ describe('the simulator', () => {
 
   it('gives the same run whether somebody reads the trace or not', () => {
     const lines: string[] = []
-    const told = new SimulatedCluster(79, 3, (line) => lines.push(line)).run()
+    const told = new SimulatedCluster(79, 3, { tell: (line) => lines.push(line) }).run()
     expect(told).toEqual(new SimulatedCluster(79, 3).run())
     expect(lines.length).toBeGreaterThan(100)
   })

@@ -1,6 +1,8 @@
 import type { Prng } from '../../core/base/prng.ts'
+import type { Slot } from '../../core/model/ids.ts'
 import type { LogRecord } from '../../core/model/record.ts'
 import type { Effect } from '../../core/replica/effects.ts'
+import { dropRecords, droppable } from '../support/memory-disk.ts'
 import type { FaultPlan } from './faults.ts'
 
 export type Persist = Extract<Effect, { kind: 'persist' }>
@@ -29,6 +31,11 @@ export class SimulatedDisk {
   /** What is durable. */
   get records(): readonly LogRecord[] {
     return this.#records
+  }
+
+  /** The decided index a start would find. */
+  get slotDecided(): number {
+    return this.#records.findLast((record) => record.kind === 'decided')?.slot ?? 0
   }
 
   get isWriting(): boolean {
@@ -65,6 +72,11 @@ export class SimulatedDisk {
     this.#writing = undefined
     this.#gathered = []
     return lost
+  }
+
+  /** Drops what a log in segments may drop: some of the records at the front that hold no batch past the slot. */
+  truncate(slot: Slot): void {
+    dropRecords(this.#records, this.#prng.between(0, droppable(this.#records, slot)))
   }
 
   stall(untilUs: number): void {

@@ -10,6 +10,12 @@ export type Falsehood =
   /** Its State was tampered with. */
   | 'flipped'
 
+/** Of one Input. */
+const LARGE_BYTES_MAX = 256 * 1_024
+
+/** So many runs are of that scenario alone: a State rarely has to be received otherwise. */
+const LEFT_BEHIND = 0.12
+
 const FALSEHOODS: readonly Falsehood[] = ['lies', 'two-faced', 'flipped']
 
 /** A misfortune that takes several faults at the right moments, played again and again to a cluster that is well otherwise. */
@@ -18,6 +24,22 @@ export type Scenario =
   | 'old-leader-wakes'
   /** Some don't hear the leader and want another; the one they need has just restarted. */
   | 'voter-restarts'
+  /** A candidate dies before its own promise is durable; answers to its former life make it draw the same ballot. */
+  | 'candidate-forgets'
+  /** The leader and one follower on one side, all others on the other; one link over the gap carries a little. */
+  | 'torn-in-two'
+  /** Nothing but links that carry little, and Inputs that are large. */
+  | 'narrow-links'
+  /** One or two are away until the others have dropped the log they need; then the State's way back is beset. */
+  | 'left-behind'
+
+const SCENARIOS: readonly Scenario[] = [
+  'old-leader-wakes',
+  'voter-restarts',
+  'candidate-forgets',
+  'torn-in-two',
+  'narrow-links',
+]
 
 /** What may go wrong in one run, drawn from its seed. Rates are per second of virtual time, 0: never. */
 export interface FaultPlan {
@@ -31,8 +53,16 @@ export interface FaultPlan {
   readonly delayUsMin: number
   readonly delayUsMax: number
   readonly slowLinksPerSecond: number
+  /** What each link carries, each way; what is more queues. 0: any amount, at once. */
+  readonly bytesPerSecond: number
+  /** Streams of one channel between two replicas that lose what they carry for a while, the others being well. */
+  readonly streamStallsPerSecond: number
+  /** Probability that a message to an earlier life of a process is delivered again to a later one. */
+  readonly oldMail: number
   readonly partitionsPerSecond: number
   readonly partitionMsMax: number
+  /** Whether both ends of a cut link notice that their connection broke. */
+  readonly partitionsTold: boolean
   readonly pausesPerSecond: number
   readonly pauseMsMax: number
   readonly killsPerSecond: number
@@ -63,11 +93,38 @@ export interface FaultPlan {
   /** Whether they stay faulty after the chaos. */
   readonly faultyForEver: boolean
   readonly lease: boolean
+  /** A CHECKPOINT is ordered after so many slots; 0: never. */
+  readonly checkpointSlots: number
+  /** Slots of the log kept behind the newest checkpoint. */
+  readonly tailSlots: number
+  /** The newest batches a replica keeps in memory; older ones it reads from disk. */
+  readonly logMemorySlots: number
+  /** How long a checkpoint takes to be written, at most. */
+  readonly checkpointUsMax: number
+  /** Probability that the one bad disk there is has damaged checkpoints when its replica starts. */
+  readonly checkpointRot: number
+  /** Which disk that is. */
+  readonly rottenDisk: number
+  /** Probability that a received State is written down wrongly, as by memory that fails, and is noticed. */
+  readonly checkpointCorruption: number
+  /** Probability that a certificate can't be written, and nothing is told of it. */
+  readonly certifyFailure: number
+  /** Unit: µs. What reading a part of a checkpoint for another replica takes, at most. */
+  readonly stateReadUsMax: number
+  /** What of a partition is given at once, at most; 0: as much as is asked for. */
+  readonly pieceBytesMax: number
+  /** CHECKPOINTs the operator orders. */
+  readonly checkpointsPerSecond: number
   readonly scenario: Scenario | undefined
   /** Whether messages pass through the real codec in this run. */
   readonly encodes: boolean
   readonly clients: number
+  /** How many of a client's Inputs are large, and how large at most. */
+  readonly largeInputs: number
+  readonly largeBytesMax: number
   readonly thinkMsMax: number
+  /** Whether the chaos waits for the first answer: elections take a good part of a run. */
+  readonly warmsUp: boolean
   readonly chaosMs: number
   /** Whether a partial partition is held after the chaos, in which the cluster must go on. */
   readonly holdsPartial: boolean
@@ -75,7 +132,9 @@ export interface FaultPlan {
 
 /** Each kind of fault is left out of most runs, so that every mixture comes up, the pure ones too. */
 export function drawFaults(prng: Prng, replicas: number): FaultPlan {
-  return prng.chance(0.08) ? drawScenario(prng) : drawMixture(prng, replicas)
+  const drawn = prng.next()
+  if (drawn < LEFT_BEHIND) return drawLeftBehind(prng, replicas)
+  return drawn < LEFT_BEHIND + 0.2 ? drawScenario(prng) : drawMixture(prng, replicas)
 }
 
 function drawMixture(prng: Prng, replicas: number): FaultPlan {
@@ -88,6 +147,10 @@ function drawMixture(prng: Prng, replicas: number): FaultPlan {
   const delayUsMin = prng.between(50, 500)
   const syncUsMin = prng.between(100, 2_000)
   const lease = prng.chance(0.3)
+  // A large Input costs the simulator as much as many small ones.
+  const isLarge = prng.chance(0.05)
+  const isNarrow = prng.chance(isLarge ? 0.5 : 0.1)
+  const faulty = drawFaulty(prng, replicas)
   return {
     loss: often(0.5, () => span(0.002, prng.chance(0.2) ? 0.3 : 0.08)),
     duplication: often(0.4, () => span(0.01, 0.2)),
@@ -96,8 +159,12 @@ function drawMixture(prng: Prng, replicas: number): FaultPlan {
     delayUsMin,
     delayUsMax: delayUsMin + prng.between(100, prng.chance(0.2) ? 100_000 : 6_000),
     slowLinksPerSecond: often(0.25, () => span(0.2, 1)),
+    bytesPerSecond: isNarrow ? drawBandwidth(prng) : 0,
+    streamStallsPerSecond: often(0.25, () => span(0.2, 2)),
+    oldMail: often(0.3, () => span(0.05, 0.5)),
     partitionsPerSecond: often(0.5, () => span(0.2, 2)),
     partitionMsMax: prng.between(200, 2_000),
+    partitionsTold: prng.chance(0.4),
     pausesPerSecond: often(lease ? 0.7 : 0.35, () => span(0.2, 1.5)),
     pauseMsMax: prng.between(100, 2_000),
     killsPerSecond: often(0.5, () => span(0.1, 0.8)),
@@ -116,58 +183,174 @@ function drawMixture(prng: Prng, replicas: number): FaultPlan {
     resetsPerSecond: often(0.2, () => span(0.2, 3)),
     strangers: often(0.2, () => span(0.005, 0.05)),
     turnUsMax: often(0.5, () => prng.between(20, 1_500)),
-    faulty: drawFaulty(prng, replicas),
+    faulty,
     faultyForEver: prng.chance(0.5),
     lease,
+    ...drawCheckpoints(prng, replicas, faulty),
     scenario: undefined,
     encodes: prng.chance(0.03),
     clients: prng.between(2, 6),
+    largeInputs: isLarge ? span(0.05, 0.5) : 0,
+    largeBytesMax: prng.between(16 * 1_024, LARGE_BYTES_MAX),
     thinkMsMax: prng.chance(0.3) ? 0 : prng.between(5, 60),
+    warmsUp: prng.chance(0.7),
     chaosMs: prng.between(2_000, 6_000),
     holdsPartial: prng.chance(0.15),
   }
 }
 
+/** Nothing goes wrong but what the scenario does, and what may go wrong on the State's way. */
+function drawLeftBehind(prng: Prng, replicas: number): FaultPlan {
+  const often = (probability: number, value: () => number): number => (prng.chance(probability) ? value() : 0)
+  const faulty = prng.chance(0.35) ? new Map([[prng.between(0, replicas - 1), 'two-faced' as const]]) : NOTHING.faulty
+  const delayUsMax = prng.between(500, prng.chance(0.3) ? 60_000 : 4_000)
+  return {
+    ...NOTHING,
+    ...drawCheckpoints(prng, replicas, faulty),
+    checkpointSlots: prng.between(4, 20),
+    tailSlots: 0,
+    checkpointUsMax: prng.between(2_000, prng.chance(0.3) ? 600_000 : 60_000),
+    checkpointCorruption: often(0.25, () => 0.3),
+    checkpointsPerSecond: prng.between(1, 6),
+    loss: often(0.3, () => 0.1 * prng.next()),
+    duplication: often(0.4, () => 0.3 * prng.next()),
+    lateDuplicates: 0.3,
+    reorders: prng.chance(0.5),
+    delayUsMax,
+    syncUsMax: prng.between(1_000, 15_000),
+    partitionsTold: prng.chance(0.5),
+    downMsMax: prng.between(20, 300),
+    turnUsMax: often(0.5, () => 500),
+    faulty,
+    faultyForEver: prng.chance(0.5),
+    encodes: prng.chance(0.02),
+    scenario: 'left-behind',
+    clients: prng.between(3, 6),
+    largeInputs: often(0.1, () => 0.1),
+    largeBytesMax: 64 * 1_024,
+    thinkMsMax: prng.between(5, 30),
+    chaosMs: prng.between(3_000, 7_000),
+  }
+}
+
 /** Nothing goes wrong but what the scenario does. */
 function drawScenario(prng: Prng): FaultPlan {
+  const scenario = pick(prng, SCENARIOS)
+  const isNarrow = scenario === 'narrow-links'
   return {
-    loss: 0,
-    duplication: 0,
-    lateDuplicates: 0,
-    reorders: false,
-    delayUsMin: 100,
+    ...NOTHING,
+    ...(prng.chance(0.3) ? drawCheckpoints(prng, 3, NOTHING.faulty) : {}),
     delayUsMax: prng.between(500, 3_000),
-    slowLinksPerSecond: 0,
-    partitionsPerSecond: 0,
-    partitionMsMax: 0,
-    pausesPerSecond: 0,
-    pauseMsMax: 0,
-    killsPerSecond: 0,
-    downMsMax: 20,
-    restartsOfAllPerSecond: 0,
-    killOneBoundaryIn: 0,
-    ambush: 0,
-    syncUsMin: 200,
+    bytesPerSecond: isNarrow ? drawBandwidth(prng) : 0,
     syncUsMax: prng.between(1_000, 15_000),
-    diskStallsPerSecond: 0,
-    diskFullPerSecond: 0,
-    clockJumpsPerSecond: 0,
-    driftPpmMax: 0,
     sleeps: prng.chance(0.8),
-    abdicationsPerSecond: 0,
-    resetsPerSecond: 0,
-    strangers: 0,
     turnUsMax: prng.chance(0.5) ? 0 : 500,
-    faulty: new Map(),
-    faultyForEver: false,
-    lease: prng.chance(0.7),
-    scenario: prng.chance(0.5) ? 'old-leader-wakes' : 'voter-restarts',
-    encodes: false,
+    // Bound to a lease, nobody would promise a candidate anything in time.
+    lease: scenario !== 'candidate-forgets' && prng.chance(0.7),
+    scenario,
     clients: prng.between(3, 8),
+    largeInputs: isNarrow ? prng.next() * 0.5 : 0,
+    largeBytesMax: prng.between(16 * 1_024, LARGE_BYTES_MAX),
     thinkMsMax: prng.between(5, 20),
     chaosMs: prng.between(4_000, 8_000),
-    holdsPartial: false,
   }
+}
+
+function drawCheckpoints(prng: Prng, replicas: number, faulty: FaultPlan['faulty']): Checkpointing {
+  const takesThem = prng.chance(0.6)
+  return {
+    checkpointSlots: takesThem ? prng.between(5, 60) : 0,
+    tailSlots: prng.chance(0.5) ? 0 : prng.between(0, 20),
+    // A window of slots may be decided at once, and is looked at after it.
+    logMemorySlots: prng.chance(0.5) ? 256 : prng.between(34, 60),
+    checkpointUsMax: prng.between(2_000, prng.chance(0.3) ? 2_000_000 : 100_000),
+    checkpointRot: takesThem && prng.chance(0.3) ? 0.2 + 0.6 * prng.next() : 0,
+    // A disk that rots is a failure, too: there are never more of them than may be.
+    rottenDisk: pick(prng, faulty.size > 0 ? [...faulty.keys()] : Array.from({ length: replicas }, (_, at) => at)),
+    checkpointCorruption: takesThem && prng.chance(0.1) ? 0.2 : 0,
+    certifyFailure: takesThem && prng.chance(0.2) ? 0.3 * prng.next() : 0,
+    stateReadUsMax: prng.between(1_000, prng.chance(0.3) ? 300_000 : 5_000),
+    pieceBytesMax: prng.chance(0.5) ? 0 : prng.between(20, 2_000),
+    checkpointsPerSecond: takesThem && prng.chance(0.3) ? 2 * prng.next() : 0,
+  }
+}
+
+type Checkpointing = Pick<
+  FaultPlan,
+  | 'checkpointSlots'
+  | 'tailSlots'
+  | 'logMemorySlots'
+  | 'checkpointUsMax'
+  | 'checkpointRot'
+  | 'rottenDisk'
+  | 'checkpointCorruption'
+  | 'certifyFailure'
+  | 'stateReadUsMax'
+  | 'pieceBytesMax'
+  | 'checkpointsPerSecond'
+>
+
+const NOTHING: FaultPlan = {
+  checkpointSlots: 0,
+  tailSlots: 0,
+  logMemorySlots: 256,
+  checkpointUsMax: 50_000,
+  checkpointRot: 0,
+  rottenDisk: 0,
+  checkpointCorruption: 0,
+  certifyFailure: 0,
+  stateReadUsMax: 5_000,
+  pieceBytesMax: 0,
+  checkpointsPerSecond: 0,
+  loss: 0,
+  duplication: 0,
+  lateDuplicates: 0,
+  reorders: false,
+  delayUsMin: 100,
+  delayUsMax: 3_000,
+  slowLinksPerSecond: 0,
+  bytesPerSecond: 0,
+  streamStallsPerSecond: 0,
+  oldMail: 0,
+  partitionsPerSecond: 0,
+  partitionMsMax: 0,
+  partitionsTold: false,
+  pausesPerSecond: 0,
+  pauseMsMax: 0,
+  killsPerSecond: 0,
+  downMsMax: 20,
+  restartsOfAllPerSecond: 0,
+  killOneBoundaryIn: 0,
+  ambush: 0,
+  syncUsMin: 200,
+  syncUsMax: 15_000,
+  diskStallsPerSecond: 0,
+  diskFullPerSecond: 0,
+  clockJumpsPerSecond: 0,
+  driftPpmMax: 0,
+  sleeps: false,
+  abdicationsPerSecond: 0,
+  resetsPerSecond: 0,
+  strangers: 0,
+  turnUsMax: 0,
+  faulty: new Map(),
+  faultyForEver: false,
+  lease: false,
+  scenario: undefined,
+  encodes: false,
+  clients: 4,
+  largeInputs: 0,
+  largeBytesMax: 0,
+  thinkMsMax: 20,
+  warmsUp: true,
+  chaosMs: 4_000,
+  holdsPartial: false,
+}
+
+/** 0.5 to 10 MB/s, the narrow ones as often as the wide. */
+function drawBandwidth(prng: Prng): number {
+  const lowest = 500_000
+  return prng.between(lowest, pick(prng, [2 * lowest, 4 * lowest, 20 * lowest]))
 }
 
 function drawFaulty(prng: Prng, replicas: number): ReadonlyMap<number, Falsehood> {
@@ -183,6 +366,9 @@ export const FAULT_KINDS = [
   'duplication',
   'late-duplicate',
   'slow-link',
+  'narrow-link',
+  'stream-stall',
+  'old-mail',
   ...['one-way', 'link', 'isolated', 'split', 'deaf', 'mute', 'quorum-loss', 'constrained', 'chained'].map(
     (shape) => `partition-${shape}`,
   ),
@@ -204,6 +390,16 @@ export const FAULT_KINDS = [
   'lies',
   'two-faced',
   'flipped',
+  'left-behind',
+  'checkpoint',
+  'checkpoint-ordered',
+  'checkpoint-stable',
+  'checkpoint-rot',
+  'checkpoint-corrupt',
+  'certify-failure',
+  'truncation',
+  'state-transfer',
+  'state-transfer-begun',
 ] as const
 
 export class FaultTally {

@@ -4,7 +4,7 @@
  * what `npm run simulate -- --seed 1 --replicas 3,5` prints.
  */
 export const GOLDEN: readonly { readonly seed: number; readonly replicas: number; readonly digest: string }[] = [
-  { seed: 1, replicas: 3, digest: 'a8f4bf816ec73dde' },
-  { seed: 1, replicas: 5, digest: 'd5874ac4332a522f' },
-  { seed: 2026, replicas: 3, digest: '7ed0be461b646676' },
+  { seed: 1, replicas: 3, digest: 'ae97462d07eb0663' },
+  { seed: 1, replicas: 5, digest: '726b2aceb5b2d49f' },
+  { seed: 2026, replicas: 3, digest: '39e4273a9d8fa770' },
 ]

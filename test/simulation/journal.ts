@@ -1,5 +1,8 @@
+import type { ReplicaEvent } from '../../core/replica/events.ts'
+
 /** Unit: µs of virtual time. */
 const US_PER_MS = 1_000
+const MIXED_BYTES = 2_048
 
 /** Who something happened to: a node's index, or the world as a whole. */
 export const WORLD = -1
@@ -44,6 +47,20 @@ export class Journal {
     this.mix(this.#numberOf(word))
   }
 
+  /** A replica is about to handle an event. */
+  stepping(nowUs: number, node: number, event: ReplicaEvent): void {
+    if (event.kind !== 'message') {
+      this.event(nowUs, node, event.kind)
+      if ('request' in event) this.mix(event.request)
+      return
+    }
+    const { from, message } = event
+    this.event(nowUs, node, message.kind)
+    this.mix(from.charCodeAt(0))
+    if ('ballot' in message) this.mix(message.ballot.round)
+    if ('slot' in message) this.mix(message.slot)
+  }
+
   /** A number that belongs to the event. */
   mix(value: number): void {
     let word = Math.imul(value ^ this.#low, 0xcc9e2d51)
@@ -57,7 +74,14 @@ export class Journal {
   }
 
   mixBytes(bytes: Uint8Array): void {
-    for (const byte of bytes) this.mix(byte)
+    if (bytes.length <= 2 * MIXED_BYTES) {
+      for (const byte of bytes) this.mix(byte)
+      return
+    }
+    // Of a large one the ends and the length: a digest of every byte would take longer than the run.
+    this.mix(bytes.length)
+    for (const byte of bytes.subarray(0, MIXED_BYTES)) this.mix(byte)
+    for (const byte of bytes.subarray(-MIXED_BYTES)) this.mix(byte)
   }
 
   /** Words for the event, or for something that follows from it. */

@@ -46,7 +46,7 @@ async function replay(seed: number, replicas: readonly number[], trace: boolean)
           console.log(line)
         }
       : undefined
-    const { violation, ...result } = new SimulatedCluster(seed, size, tell).run()
+    const { violation, ...result } = new SimulatedCluster(seed, size, { tell }).run()
     console.log(JSON.stringify(result))
     if (violation === undefined) continue
     violations += 1

@@ -5,13 +5,13 @@ import type { Operation } from './operations.ts'
 import { operationFrom } from './operations.ts'
 
 /** What the model answers: an Output of the machine by its fields, or the code of a refusal. */
-export type ModelOutput = Readonly<Record<string, number | boolean | null>> | { readonly refused: string }
+export type ModelOutput = Readonly<Record<string, number | string | boolean | null>> | { readonly refused: string }
 
 interface Held {
   /** The slot that wrote it. */
   readonly slot: number
   /** null: absent. */
-  readonly value: number | null
+  readonly value: number | string | null
   readonly expiresAtMs: number
 }
 
@@ -111,7 +111,7 @@ export class ModelExecution {
     const { key } = operation
     const raw = this.#heldAt(key, slot)
     const held = isExpired(raw, timeMs) ? ABSENT : raw
-    const write = (value: number | null, expiresAtMs = Number.POSITIVE_INFINITY): void => {
+    const write = (value: number | string | null, expiresAtMs = Number.POSITIVE_INFINITY): void => {
       const history = this.#history.get(key) ?? []
       this.#history.set(key, history)
       history.push({ slot, value, expiresAtMs })
@@ -132,6 +132,7 @@ export class ModelExecution {
         write(operation.value)
         return { swapped: true, value: operation.value }
       case 'increment': {
+        if (typeof held.value === 'string') return { refused: 'not-an-integer' }
         const value = (held.value ?? 0) + 1
         write(value, held.expiresAtMs)
         return { value }

@@ -10,6 +10,11 @@ const QUICK = [
   'takes a quorum one too small',
   'executes a retry again',
   'answers with an Output that one replica gave',
+  'answers a linearizable read from its own State',
+  'leads on after it was deposed',
+  'truncates behind a single stable checkpoint',
+  'keeps the sessions of the old State after a transfer',
+  'counts a checkpoint stable with one attestation',
 ]
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
 

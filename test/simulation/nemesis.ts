@@ -1,12 +1,16 @@
 import type { Prng } from '../../core/base/prng.ts'
+import { CHANNELS } from '../../core/wire/message.ts'
+import { Ambushes } from './ambushes.ts'
 import type { FaultPlan, FaultTally } from './faults.ts'
 import type { Journal } from './journal.ts'
 import { nodeName, WORLD } from './journal.ts'
+import { LeftBehind } from './left-behind.ts'
 import type { Network } from './network.ts'
 import type { SimulatedNode } from './node.ts'
+import type { Post } from './post.ts'
 import { gapUs, pick, shuffled } from './random.ts'
 import type { Cut, Shape } from './shapes.ts'
-import { cutsOf, SHAPES } from './shapes.ts'
+import { bothWays, cutsOf, SHAPES } from './shapes.ts'
 
 const US_PER_MS = 1_000
 /** Long enough for the others to have elected somebody else. */
@@ -17,7 +21,7 @@ const ARMED_MS_MAX = 3_000
 const FLIPPED = 666_666
 const FLIP_KEYS = ['n', 'x', 'y', 'z'] as const
 
-interface NemesisInit {
+export interface NemesisInit {
   readonly plan: FaultPlan
   readonly prng: Prng
   readonly nodes: readonly SimulatedNode[]
@@ -29,6 +33,9 @@ interface NemesisInit {
   readonly start: (node: SimulatedNode) => void
   /** A client that was not there before reads every key from this node. */
   readonly probe: (node: number) => void
+  /** The operator orders a CHECKPOINT of this node. */
+  readonly orderCheckpoint: (node: SimulatedNode) => void
+  readonly post: Post
 }
 
 /** A process that stands still. */
@@ -46,13 +53,34 @@ export class Nemesis {
   #active = true
   /** Who stands still while the others go on, to be woken at the worst moment. */
   #armed: Standstill | undefined
-  /** Who still follows a leader that others may have replaced. */
-  #loyal: SimulatedNode | undefined
+  readonly #ambushes: Ambushes
+  readonly #leftBehind: LeftBehind
   /** Who dies before this comes back at once. */
   #hurriesUntilUs = 0
 
   constructor(init: NemesisInit) {
     this.#init = init
+    const hands = {
+      ...init,
+      isActive: () => this.#active,
+      leader: () => this.leader,
+      connections: (cuts: readonly Cut[], connected: boolean) => {
+        this.#connections(cuts, connected)
+      },
+      hurry: () => {
+        this.#hurriesUntilUs = init.nowUs() + 1
+      },
+      event: (kind: string, words: string) => {
+        this.#event(kind, words)
+      },
+    }
+    this.#ambushes = new Ambushes(hands)
+    this.#leftBehind = new LeftBehind({
+      ...hands,
+      wake: (node) => {
+        node.resume(init.prng.chance(0.5) ? { kind: 'clock-jumped' } : undefined)
+      },
+    })
   }
 
   begin(): void {
@@ -71,13 +99,38 @@ export class Nemesis {
       for (const node of nodes) node.die('kill')
     })
     for (const node of nodes) this.#beginNode(node)
+    this.#repeat(plan.checkpointsPerSecond, () => {
+      this.#init.orderCheckpoint(pick(this.#init.prng, nodes))
+    })
+    this.#repeat(plan.streamStallsPerSecond, () => {
+      this.#stallStream()
+    })
     if (plan.scenario === 'old-leader-wakes') this.#repeat(2, () => this.#pause(this.leader))
-    if (plan.scenario === 'voter-restarts') this.#repeat(1, () => this.#restartVoter())
+    if (plan.scenario === 'voter-restarts') this.#repeat(1, () => this.#ambushes.restartVoter())
+    if (plan.scenario === 'candidate-forgets') this.#repeat(1.5, () => this.#ambushes.awaitCandidate())
+    if (plan.scenario === 'left-behind') this.#repeat(3, () => this.#leftBehind.begin())
+    if (plan.scenario === 'torn-in-two') this.#repeat(1, () => this.#ambushes.tearInTwo())
   }
 
   /** What was begun is not ended here: who calls this heals. */
   end(): void {
     this.#active = false
+  }
+
+  /** Phase 1a begins. */
+  prepares(node: SimulatedNode): void {
+    this.ambush(node)
+    this.#ambushes.prepares(node)
+  }
+
+  /** A replica has handled an event. */
+  stepped(node: SimulatedNode): void {
+    if (this.#active && this.#init.plan.scenario === 'left-behind') this.#leftBehind.stepped(node)
+  }
+
+  /** A replica asks whether it would be followed. */
+  asks(node: SimulatedNode): void {
+    this.#ambushes.asks(node)
   }
 
   /** Somebody asked for leadership, or got it: a moment to die that matters. */
@@ -97,7 +150,7 @@ export class Nemesis {
   acknowledged(by: SimulatedNode): void {
     const armed = this.#armed
     const { prng, nowUs, schedule, nodes } = this.#init
-    const loyal = this.#loyal
+    const { loyal } = this.#ambushes
     if (this.#active && loyal !== undefined) schedule(0, () => this.#init.probe(loyal.index))
     if (!this.#active || armed === undefined || armed.isOver || armed.node === by || !prng.chance(0.5)) return
     if (armed.node.life !== armed.life || nowUs() - armed.sinceUs < SLEPT_US_MIN) return
@@ -120,6 +173,16 @@ export class Nemesis {
     schedule(prng.between(2, hurries ? 12 : plan.downMsMax) * US_PER_MS, () => {
       this.#restart(node)
     })
+  }
+
+  /** The one bad disk has lost its newest checkpoint while nobody looked, or all of them. */
+  rot(node: SimulatedNode): void {
+    const { plan, prng, tally, journal } = this.#init
+    if (plan.checkpointRot === 0 || node.index !== plan.rottenDisk || !prng.chance(plan.checkpointRot)) return
+    const rotten = node.checkpoints.rot(prng.chance(0.3))
+    if (rotten === 0) return
+    tally.add('checkpoint-rot', rotten)
+    if (journal.isTold) journal.tell(node.index, `${rotten} of its checkpoints have rotted`)
   }
 
   /** The replica that leads, or any. */
@@ -187,50 +250,20 @@ export class Nemesis {
 
   #restart(node: SimulatedNode): void {
     if (!this.#active || node.replica !== undefined) return
-    if (node.disk.isFull(this.#init.nowUs())) this.#init.schedule(100 * US_PER_MS, () => this.#restart(node))
+    const isHeld = node.disk.isFull(this.#init.nowUs()) || this.#leftBehind.holdsDown(node)
+    if (isHeld) this.#init.schedule(100 * US_PER_MS, () => this.#restart(node))
     else this.#init.start(node)
   }
 
   #partition(): void {
     const { prng, plan, network, schedule } = this.#init
     const cuts = this.cut(pick(prng, SHAPES))
+    if (plan.partitionsTold) this.#connections(cuts, false)
     schedule(prng.between(50, plan.partitionMsMax) * US_PER_MS, () => {
       if (!this.#active) return
       this.#event('heal', 'a partition heals')
       network.heal(cuts)
-    })
-  }
-
-  /**
-   * Two followers stop hearing the leader and look for another; one that the leader still counts on dies, is back at
-   * once, and can't tell the leader what it did since. The last one hears of nothing.
-   */
-  #restartVoter(): void {
-    const { prng, nodes, network, schedule, nowUs } = this.#init
-    const { leader } = this
-    const [voter, ...others] = shuffled(
-      prng,
-      nodes.filter((node) => node !== leader),
-    )
-    if (voter === undefined || leader.replica?.status.role !== 'leader') return
-    const deaf = others.slice(0, (nodes.length - 1) >> 1)
-    const cuts = deaf.flatMap(({ index }): Cut[] => [
-      [leader.index, index],
-      [index, leader.index],
-    ])
-    this.#event('partition-link', cuts.map(([from, to]) => nodeName(from) + nodeName(to)).join(' '))
-    network.cut(cuts)
-    const last: Cut = [voter.index, leader.index]
-    schedule(prng.between(300, 600) * US_PER_MS, () => {
-      if (!this.#active) return
-      this.#hurriesUntilUs = nowUs() + 1
-      voter.die('kill-ambush')
-      network.cut([last])
-      this.#loyal = others.find((node) => !deaf.includes(node))
-    })
-    schedule(900 * US_PER_MS, () => {
-      this.#loyal = undefined
-      if (this.#active) network.heal([...cuts, last])
+      if (plan.partitionsTold) this.#connections(cuts, true)
     })
   }
 
@@ -240,14 +273,38 @@ export class Nemesis {
     const [one, two] = shuffled(prng, nodes)
     if (one === undefined || two === undefined) return
     this.#event('connection-reset', `the connection of ${nodeName(one.index)} and ${nodeName(two.index)} breaks`)
-    const tell = (connected: boolean): void => {
-      one.deliver({ kind: 'peer', replica: two.id, connected })
-      two.deliver({ kind: 'peer', replica: one.id, connected })
-    }
-    tell(false)
+    const cuts = bothWays(one.index, two.index)
+    this.#connections(cuts, false)
     schedule(prng.between(1, 300) * US_PER_MS, () => {
-      if (one.replica !== undefined && two.replica !== undefined) tell(true)
+      this.#connections(cuts, true)
     })
+  }
+
+  /** One stream of a link fails and is opened again; the other channels know nothing of it. */
+  #stallStream(): void {
+    const { prng, network, nodes, schedule } = this.#init
+    const [from, to] = shuffled(prng, nodes)
+    if (from === undefined || to === undefined) return
+    const channels = [pick(prng, CHANNELS)]
+    const cuts: readonly Cut[] = [[from.index, to.index]]
+    const link = `from ${nodeName(from.index)} to ${nodeName(to.index)}`
+    this.#event('stream-stall', `the stream for ${channels.join()} ${link} stalls`)
+    network.cut(cuts, channels)
+    schedule(prng.between(50, 2_000) * US_PER_MS, () => {
+      if (this.#active) network.heal(cuts, channels)
+    })
+  }
+
+  /** Both ends of each link notice that their connection broke, or that there is one again. */
+  #connections(cuts: readonly Cut[], connected: boolean): void {
+    const { nodes, network } = this.#init
+    for (const [from, to] of cuts) {
+      const [one, two] = [nodes[from], nodes[to]]
+      if (one === undefined || two === undefined) continue
+      if (connected && (one.replica === undefined || two.replica === undefined || network.isCut(from, to))) continue
+      if (!connected) network.disconnect(from, to)
+      one.deliver({ kind: 'peer', replica: two.id, connected })
+    }
   }
 
   #slowLink(): void {

@@ -1,6 +1,8 @@
 import type { Prng } from '../../core/base/prng.ts'
 import { createPrng } from '../../core/base/prng.ts'
+import type { CheckpointPolicy } from '../../core/checkpoint/policy.ts'
 import { sha256 } from '../../core/crypto/hash.ts'
+import { clusterId } from '../../core/model/ids.ts'
 import type { Configuration } from '../../core/model/configuration.ts'
 import type { ReplicaId } from '../../core/model/ids.ts'
 import type { ClockReading } from '../../core/ports/clock.ts'
@@ -9,10 +11,13 @@ import type { ReplicaEvent } from '../../core/replica/events.ts'
 import type { ReplicaInit } from '../../core/replica/replica.ts'
 import { Replica } from '../../core/replica/replica.ts'
 import type { Message } from '../../core/wire/message.ts'
+import { testSigner } from '../support/memory-disk.ts'
+import type { DiskEffect } from './checkpoint-disk.ts'
+import { CheckpointDisk } from './checkpoint-disk.ts'
 import type { MachineClock } from './clock.ts'
 import type { Persist, SimulatedDisk } from './disk.ts'
 import { FlippableMachines } from './flippable-machines.ts'
-import type { FaultPlan } from './faults.ts'
+import type { FaultPlan, FaultTally } from './faults.ts'
 import { countdown } from './random.ts'
 
 /** Unit: µs. The driver's tick, and how late the event loop may be with it. */
@@ -20,6 +25,8 @@ const TICK_US = 20_000
 const TICK_LATE_US_MAX = 400
 /** As the driver: events handled before what they caused is sent. */
 const TURN_ITEMS_MAX = 512
+
+const CLUSTER = clusterId('simulated')
 
 type Item =
   | { readonly kind: 'event'; readonly event: ReplicaEvent }
@@ -42,6 +49,8 @@ export interface NodeWorld {
   readonly stepping: (node: SimulatedNode, event: ReplicaEvent) => void
   readonly stepped: (node: SimulatedNode, replica: Replica) => void
   readonly synced: (node: SimulatedNode, count: number) => void
+  /** Checkpoints or the log are about to be changed on its disk. */
+  readonly changing: (node: SimulatedNode, effect: DiskEffect) => void
   readonly died: (node: SimulatedNode, cause: DeathCause, lost: number) => void
 }
 
@@ -53,6 +62,7 @@ interface NodeInit {
   readonly prng: Prng
   readonly clock: MachineClock
   readonly disk: SimulatedDisk
+  readonly tally: FaultTally
   readonly world: NodeWorld
   readonly lease: ReplicaInit['lease']
 }
@@ -67,11 +77,13 @@ export class SimulatedNode {
   readonly id: ReplicaId
   readonly clock: MachineClock
   readonly disk: SimulatedDisk
+  readonly checkpoints: CheckpointDisk
   readonly machines = new FlippableMachines()
   readonly #init: NodeInit
   #replica: Replica | undefined
   #inbox: Item[] = []
   #life = 0
+  #slotLoaded = 0
   #busyUntilUs = 0
   #wakes = false
   #stoppedUntilUs = 0
@@ -87,6 +99,31 @@ export class SimulatedNode {
     this.clock = init.clock
     this.disk = init.disk
     this.#init = init
+    this.checkpoints = new CheckpointDisk({
+      disk: init.disk,
+      prng: init.prng,
+      plan: init.plan,
+      tally: init.tally,
+      isBad: init.index === init.plan.rottenDisk,
+      isReceived: (slot) => {
+        const transfer = this.#replica?.checkpoints.transfer
+        return transfer?.phase === 'writing' && transfer.slot === slot
+      },
+      nowUs: init.world.nowUs,
+      later: (afterUs, run) => {
+        const life = this.#life
+        init.world.schedule(afterUs, () => {
+          if (life === this.#life) run()
+        })
+      },
+      push: (event) => {
+        this.deliver(event)
+      },
+      dies: () => this.#dies(),
+      changing: (effect) => {
+        init.world.changing(this, effect)
+      },
+    })
   }
 
   /** Undefined while the process is down. */
@@ -99,11 +136,16 @@ export class SimulatedNode {
     return this.#life
   }
 
+  /** Of the checkpoint this life began with. */
+  get slotLoaded(): number {
+    return this.#slotLoaded
+  }
+
   get isStopped(): boolean {
     return this.#init.world.nowUs() < this.#stoppedUntilUs
   }
 
-  start(): void {
+  start(): Replica {
     const { id: self, configuration, prng, plan, lease } = this.#init
     this.#life += 1
     this.machines.restore()
@@ -112,10 +154,18 @@ export class SimulatedNode {
       configuration,
       registry: this.machines.registry,
       hash: sha256,
+      cluster: CLUSTER,
+      signer: testSigner(self),
+      checkpointPolicy: policyOf(plan),
+      logMemory: { bytesMax: 0, slotsMin: plan.logMemorySlots },
       life: `${self}-${this.#life}`,
       prng: createPrng(prng.between(0, 0x7fffffff)),
       ...(lease === undefined ? {} : { lease }),
     })
+    this.checkpoints.opened()
+    const loaded = this.checkpoints.load()
+    this.#slotLoaded = loaded?.slot ?? 0
+    replica.restore(this.checkpoints.infos, loaded)
     for (const record of this.disk.records) replica.recover(record)
     replica.start(this.#read())
     this.#replica = replica
@@ -123,6 +173,7 @@ export class SimulatedNode {
     this.#stoppedUntilUs = 0
     this.#boundariesLeft = this.#isCalm ? 0 : countdown(prng, plan.killOneBoundaryIn)
     this.#tickLater(this.#life)
+    return replica
   }
 
   /** The process ends between two instructions; what it had not synced is there in part or not at all. */
@@ -140,6 +191,12 @@ export class SimulatedNode {
   calm(): void {
     this.#isCalm = true
     this.#boundariesLeft = 0
+    this.checkpoints.calm()
+  }
+
+  /** It dies at one of its next boundaries. */
+  doom(boundaries: number): void {
+    if (!this.#isCalm) this.#boundariesLeft = boundaries
   }
 
   deliver(event: ReplicaEvent): void {
@@ -228,9 +285,12 @@ export class SimulatedNode {
   #perform(effects: readonly Effect[]): void {
     for (const effect of effects) if (effect.kind === 'persist') this.disk.gather(effect)
     for (const effect of effects) {
-      if (effect.kind !== 'send') continue
-      if (this.#dies()) return
-      this.#post(effect.to, effect.message)
+      if (effect.kind === 'send') {
+        if (this.#dies()) return
+        this.#post(effect.to, effect.message)
+      } else if (effect.kind !== 'persist' && effect.kind !== 'reply' && effect.kind !== 'note') {
+        this.checkpoints.begin(effect)
+      }
     }
     this.#sync()
   }
@@ -299,6 +359,11 @@ export class SimulatedNode {
   #read(): ClockReading {
     return this.clock.read(this.#init.world.nowUs())
   }
+}
+
+function policyOf(plan: FaultPlan): CheckpointPolicy {
+  const slotsMax = plan.checkpointSlots === 0 ? Number.MAX_SAFE_INTEGER : plan.checkpointSlots
+  return { slotsMax, bytesMax: Number.MAX_SAFE_INTEGER, tailSlots: plan.tailSlots }
 }
 
 function isRequest(item: Item): boolean {

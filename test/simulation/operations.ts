@@ -3,7 +3,7 @@ import type { CanonicalValue } from '../../core/model/canonical.ts'
 /** What the simulated clients ask of kv: a part of its words, the ones the model execution knows. */
 export type Operation =
   | { readonly op: 'get'; readonly key: string }
-  | { readonly op: 'set'; readonly key: string; readonly value: number; readonly expiresInMs?: number }
+  | { readonly op: 'set'; readonly key: string; readonly value: number | string; readonly expiresInMs?: number }
   | { readonly op: 'delete'; readonly key: string }
   | {
       readonly op: 'compare-and-set'
@@ -25,7 +25,7 @@ export function operationFrom(value: CanonicalValue): Operation | undefined {
       return { op, key }
     case 'set': {
       const { value: written, expiresInMs } = value
-      if (typeof written !== 'number') return undefined
+      if (typeof written !== 'number' && typeof written !== 'string') return undefined
       return typeof expiresInMs === 'number' ? { op, key, value: written, expiresInMs } : { op, key, value: written }
     }
     case 'compare-and-set': {

@@ -12,6 +12,9 @@ export interface RunResult {
   readonly reads: number
   readonly failed: number
   readonly elections: number
+  /** Operations in the history the linearizability checker was given, and keys on which it reached its bound. */
+  readonly operations: number
+  readonly undecided: number
   readonly faults: Readonly<Record<string, number>>
   /** The broken invariant; undefined when all held. */
   readonly violation: string | undefined

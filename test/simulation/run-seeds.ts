@@ -1,4 +1,8 @@
+import { createPrng } from '../../core/base/prng.ts'
+import type { SimulationOptions } from './cluster.ts'
 import { SimulatedCluster } from './cluster.ts'
+import type { Scenario } from './faults.ts'
+import { drawFaults } from './faults.ts'
 import type { RunResult } from './run-result.ts'
 
 /** Which seeds to run, each with each number of replicas. */
@@ -6,6 +10,9 @@ export interface SeedRange {
   readonly from: number
   readonly count: number
   readonly replicas: readonly number[]
+  readonly checks?: SimulationOptions['checks']
+  /** Only seeds that draw this scenario. */
+  readonly scenario?: Scenario | undefined
 }
 
 export interface Finding {
@@ -25,6 +32,9 @@ export interface Totals {
   readonly reads: number
   readonly failed: number
   readonly elections: number
+  /** Operations of clients in the histories, and keys on which the linearizability checker reached its bound. */
+  readonly operations: number
+  readonly undecided: number
   readonly faults: Readonly<Record<string, number>>
   readonly findings: readonly Finding[]
   /** All runs' digests together, whatever their order: two machines that ran the same seeds alike have one. */
@@ -43,17 +53,22 @@ export const NO_TOTALS: Totals = {
   reads: 0,
   failed: 0,
   elections: 0,
+  operations: 0,
+  undecided: 0,
   faults: {},
   findings: [],
   digest: '0000000000000000',
   cpuMs: 0,
 }
 
-export function runSeeds({ from, count, replicas }: SeedRange): Totals {
+export function runSeeds({ from, count, replicas, checks, scenario }: SeedRange): Totals {
   let totals = NO_TOTALS
   const began = process.cpuUsage()
   for (let seed = from; seed < from + count; seed += 1) {
-    for (const size of replicas) totals = addTotals(totals, totalsOf(new SimulatedCluster(seed, size).run()))
+    for (const size of replicas) {
+      if (scenario !== undefined && drawFaults(createPrng(seed), size).scenario !== scenario) continue
+      totals = addTotals(totals, totalsOf(new SimulatedCluster(seed, size, { checks }).run()))
+    }
   }
   const { user, system } = process.cpuUsage(began)
   return { ...totals, seeds: count, cpuMs: (user + system) / 1_000 }
@@ -72,6 +87,8 @@ export function addTotals(left: Totals, right: Totals): Totals {
     reads: left.reads + right.reads,
     failed: left.failed + right.failed,
     elections: left.elections + right.elections,
+    operations: left.operations + right.operations,
+    undecided: left.undecided + right.undecided,
     faults,
     findings: [...left.findings, ...right.findings],
     digest: xor(left.digest, right.digest),
@@ -80,9 +97,23 @@ export function addTotals(left: Totals, right: Totals): Totals {
 }
 
 function totalsOf(result: RunResult): Totals {
-  const { seed, replicas, violation, events, virtualMs, slots, inputs, reads, failed, elections } = result
+  const {
+    seed,
+    replicas,
+    violation,
+    events,
+    virtualMs,
+    slots,
+    inputs,
+    reads,
+    failed,
+    elections,
+    operations,
+    undecided,
+  } = result
   return {
-    ...{ seeds: 0, runs: 1, cpuMs: 0, events, virtualMs, slots, inputs, reads, failed, elections },
+    ...{ seeds: 0, runs: 1, cpuMs: 0, events, virtualMs, slots, inputs, reads, failed },
+    ...{ elections, operations, undecided },
     faults: result.faults,
     findings: violation === undefined ? [] : [{ seed, replicas, violation }],
     digest: result.digest,

@@ -36,11 +36,7 @@ export function cutsOf(shape: Shape, nodes: number, aim: { readonly leader: numb
     case 'one-way':
       return [pair(prng, all)]
     case 'link': {
-      const [from, to] = pair(prng, all)
-      return [
-        [from, to],
-        [to, from],
-      ]
+      return bothWays(...pair(prng, all))
     }
     case 'isolated':
       return pairs(all).filter(([from, to]) => from === victim || to === victim)
@@ -67,8 +63,16 @@ export function cutsOf(shape: Shape, nodes: number, aim: { readonly leader: numb
   }
 }
 
-function pairs(all: readonly number[]): Cut[] {
+/** Every link between any two of them. */
+export function pairs(all: readonly number[]): Cut[] {
   return all.flatMap((from) => all.filter((to) => to !== from).map((to): Cut => [from, to]))
+}
+
+export function bothWays(one: number, other: number): Cut[] {
+  return [
+    [one, other],
+    [other, one],
+  ]
 }
 
 function pair(prng: Prng, all: readonly number[]): Cut {

@@ -9,8 +9,15 @@ import { holds } from './violation.ts'
 /** Roots are compared at slots divisible by this. */
 const ROOT_EVERY_SLOTS = 16
 
+interface Watermarks {
+  readonly slotDecided: number
+  readonly slotExecuted: number
+}
+
 interface AgreementInit {
   readonly nodes: number
+  /** So many of the newest batches are in a replica's memory at least. */
+  readonly memorySlots: number
   readonly model: ModelExecution
   /** What a quorum was seen to accept for a slot; undefined while none was. */
   readonly chosen: (slot: number) => Uint8Array | undefined
@@ -42,10 +49,10 @@ export class AgreementChecker {
   }
 
   /** `hasRotten`: its State was tampered with, so only its log is checked. */
-  check(node: number, replica: Replica, hasRotten: boolean): void {
+  check(node: number, replica: Replica, hasRotten: boolean): Watermarks {
     const { slotDecided, slotExecuted } = replica.status
     let checked = this.#checked[node] ?? 0
-    if (checked === slotDecided) return
+    if (checked === slotDecided) return { slotDecided, slotExecuted }
     holds(checked < slotDecided, 'watermarks', () => {
       return `the decided index of ${nodeName(node)} fell from ${checked} to ${slotDecided}`
     })
@@ -54,22 +61,35 @@ export class AgreementChecker {
     })
     while (checked < slotDecided) {
       checked += 1
-      this.#checkValue(node, checked, replica.decidedValue(toSlot(checked)))
+      const value = replica.decidedValue(toSlot(checked))
+      // Behind a checkpoint, or on disk only: somebody has shown its batch before.
+      if (value === undefined) this.#passed(node, checked, replica)
+      else this.#checkValue(node, checked, value)
     }
     this.#checked[node] = checked
     if (!hasRotten && slotExecuted % ROOT_EVERY_SLOTS === 0) this.checkRoot(node, replica)
+    return { slotDecided, slotExecuted }
   }
 
   checkRoot(node: number, replica: Replica): void {
-    const slot = replica.status.slotExecuted
-    const root = replica.stateRoot()
+    this.root(node, replica.status.slotExecuted, replica.stateRoot())
+  }
+
+  /** The State of a node after a slot has this root. */
+  root(node: number, slot: number, root: Digest): void {
     const known = this.#roots.get(slot)
     if (known === undefined) this.#roots.set(slot, root)
     else holds(known === root, 'equal State', () => `after slot ${slot} the State of ${nodeName(node)} differs`)
   }
 
-  #checkValue(node: number, slot: number, value: Uint8Array | undefined): void {
-    holds(value !== undefined, 'agreement', () => `${nodeName(node)} holds no batch for decided slot ${slot}`)
+  #passed(node: number, slot: number, replica: Replica): void {
+    const isOld = slot < replica.checkpoints.slotFirst || slot <= replica.status.slotDecided - this.#init.memorySlots
+    holds(isOld && this.#values[slot] !== undefined, 'agreement', () => {
+      return `${nodeName(node)} holds no batch for decided slot ${slot}`
+    })
+  }
+
+  #checkValue(node: number, slot: number, value: Uint8Array): void {
     const known = this.#values[slot]
     if (known !== undefined) {
       holds(known === value || equalBytes(known, value), 'agreement', () => {

@@ -2,8 +2,9 @@ import type { CanonicalValue } from '../../../core/model/canonical.ts'
 import type { Output } from '../../../core/model/output.ts'
 import type { Reply } from '../../../core/replica/effects.ts'
 import type { ModelExecution, ModelOutput } from '../model-execution.ts'
+import { nodeName } from '../journal.ts'
 import { isRecord } from '../operations.ts'
-import { holds } from './violation.ts'
+import { holds, jsonOf } from './violation.ts'
 
 /** What a client asked: an Input of its own, or a read of a key. */
 export type Question =
@@ -20,6 +21,8 @@ interface RepliesInit {
   readonly nodes: number
   /** Whether what this node says from its own State may be wrong. */
   readonly isFaulty: (node: number) => boolean
+  /** Takes every reply as it comes; only for what another checker must find by itself. */
+  readonly isBlind: boolean
 }
 
 type Answered = Extract<Reply, { kind: 'output' }>
@@ -67,17 +70,37 @@ export class ReplyChecker {
         this.#failed += 1
         return false
       case 'stale':
-        this.#checkStale(question, reply, node)
+        if (!this.#init.isBlind) this.#checkStale(question, reply, node)
         return true
       case 'output':
-        this.#checkMajority(question, reply)
-        if (question.kind === 'input') this.#checkInput(question, reply)
-        else this.#checkRead(question, reply, node)
+        if (this.#init.isBlind) this.#take(question)
+        else this.#checkOutput(question, reply, node)
         return true
     }
   }
 
-  #checkMajority(question: Question, reply: Answered): void {
+  /** The Output of a CHECKPOINT is its slot. */
+  checkCheckpoint(reply: Reply): void {
+    if (reply.kind !== 'output' || this.#init.isBlind) return
+    const { output, slot } = reply
+    this.#checkMajority(undefined, reply)
+    holds(output.ok && isRecord(output.value) && output.value['slot'] === slot, 'reply = right Output', () => {
+      return `a CHECKPOINT in slot ${slot}: ${jsonOf(output)}`
+    })
+  }
+
+  #take(question: Question): void {
+    if (question.kind === 'input') this.#inputs += 1
+    else this.#reads += 1
+  }
+
+  #checkOutput(question: Question, reply: Answered, node: number): void {
+    this.#checkMajority(question, reply)
+    if (question.kind === 'input') this.#checkInput(question, reply)
+    else this.#checkRead(question, reply, node)
+  }
+
+  #checkMajority(question: Question | undefined, reply: Answered): void {
     const agreeing = reply.votes.filter((vote) => vote.sign === 'agrees').length
     holds(2 * agreeing > this.#init.nodes, 'reply = majority Output', () => {
       return `${textOf(question)} was answered by ${agreeing} of ${this.#init.nodes}`
@@ -94,7 +117,7 @@ export class ReplyChecker {
       return `${textOf(question)} was answered from slot ${slot}, where it does not stand`
     })
     holds(isSame(output, expected), 'reply = right Output', () => {
-      return `${textOf(question)} in slot ${slot}: ${JSON.stringify(output)} instead of ${JSON.stringify(expected)}`
+      return `${textOf(question)} in slot ${slot}: ${jsonOf(output)} instead of ${jsonOf(expected)}`
     })
     holds(slot > question.floor, 'real time', () => {
       return `${textOf(question)} took effect in slot ${slot}; slot ${question.floor} was acknowledged before it was asked`
@@ -108,10 +131,10 @@ export class ReplyChecker {
     const at = model.readAt(question.key, slot)
     const since = this.#sinceWhen(question, { slot, output }, node)
     holds(since !== undefined, 'linearizable reads', () => {
-      const now = JSON.stringify(model.readAt(question.key, model.slotExecuted).output)
+      const now = jsonOf(model.readAt(question.key, model.slotExecuted).output)
       return (
-        `${textOf(question)} was answered ${JSON.stringify(output)} from slot ${slot}; the model has ` +
-        `${JSON.stringify(at.output)} there and ${now} now; slot ${question.floor} was acknowledged before`
+        `${textOf(question)} was answered ${jsonOf(output)} from slot ${slot}; the model has ` +
+        `${jsonOf(at.output)} there and ${now} now; slot ${question.floor} was acknowledged before`
       )
     })
     this.#reads += 1
@@ -148,15 +171,19 @@ export class ReplyChecker {
   }
 
   #checkStale(question: Question, reply: Extract<Reply, { kind: 'stale' }>, node: number): void {
-    if (question.kind !== 'stale' || this.#init.isFaulty(node)) return
+    holds(question.kind === 'stale', 'linearizable reads', () => {
+      return `${textOf(question)} was answered from the State of ${nodeName(node)} alone`
+    })
+    if (this.#init.isFaulty(node)) return
     const expected = this.#init.model.readAt(question.key, reply.slot).output
     holds(isSame(reply.output, expected), 'stale reads', () => {
-      return `${textOf(question)}: ${JSON.stringify(reply.output)} instead of ${JSON.stringify(expected)} at slot ${reply.slot}`
+      return `${textOf(question)}: ${jsonOf(reply.output)} instead of ${jsonOf(expected)} at slot ${reply.slot}`
     })
   }
 }
 
-function textOf(question: Question): string {
+function textOf(question: Question | undefined): string {
+  if (question === undefined) return 'a CHECKPOINT'
   return question.kind === 'input'
     ? `Input ${question.sequence} of ${question.client}`
     : `a ${question.kind} read of ${question.key} by ${question.client}`

@@ -14,3 +14,11 @@ export class Violation extends Error {
 export function holds(condition: boolean, invariant: string, what: () => string): asserts condition {
   if (!condition) throw new Violation(invariant, what())
 }
+
+const SHOWN_MAX = 300
+
+/** For the words of a violation: large values are cut short. */
+export function jsonOf(value: unknown): string {
+  const text = JSON.stringify(value)
+  return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}… (${text.length} characters)`
+}

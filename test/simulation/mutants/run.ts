@@ -41,12 +41,12 @@ export async function runMutants(init: {
   return survivors.length === 0 ? 0 : 1
 }
 
-async function hunt({ name, replicas, caughtWithinSeeds }: Mutant): Promise<Outcome> {
+async function hunt({ name, replicas, caughtWithinSeeds, checks = 'all', scenario }: Mutant): Promise<Outcome> {
   const worker = new Worker({ mutant: name })
   try {
     for (let from = 1; from <= caughtWithinSeeds; from += SEEDS_AT_ONCE) {
       const count = Math.min(SEEDS_AT_ONCE, caughtWithinSeeds - from + 1)
-      const { findings } = await worker.run({ from, count, replicas: [replicas] })
+      const { findings } = await worker.run({ from, count, replicas: [replicas], checks, scenario })
       const [first] = findings
       if (first === undefined) continue
       const { seed, violation } = first
