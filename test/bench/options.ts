@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
+import { UsageError, list, number, oneOf, whole } from './option-values.ts'
 
 export const OPERATIONS = ['put', 'get'] as const
 export type Operation = (typeof OPERATIONS)[number]
@@ -35,10 +36,6 @@ export const USAGE = `npm run bench -- [options]
   --etcd-client C     how etcd is asked: grpc or json (grpc)
   --folder F          where the data folders are made (the system's temporary folder)
   --json              the results as one JSON object on the last line`
-
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
 
 /** @throws UsageError that says which option is wrong. */
 export function readOptions(args: readonly string[]): Options {
@@ -82,31 +79,4 @@ function parse(args: readonly string[]) {
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause })
   }
-}
-
-function list(value: string): string[] {
-  return [...new Set(value.split(',').map((part) => part.trim()))]
-}
-
-interface Range {
-  readonly from: number
-  readonly to: number
-}
-
-function number(option: string, text: string, { from, to }: Range): number {
-  const value = Number(text)
-  if (text.trim() !== '' && value >= from && value <= to) return value
-  throw new UsageError(`--${option}: expected a number from ${from} to ${to}, not "${text}"`)
-}
-
-function whole(option: string, text: string, range: Range): number {
-  const value = number(option, text, range)
-  if (Number.isSafeInteger(value)) return value
-  throw new UsageError(`--${option}: expected a whole number, not "${text}"`)
-}
-
-function oneOf<const Name extends string>(option: string, text: string, names: readonly Name[]): Name {
-  const found = names.find((name) => name === text)
-  if (found !== undefined) return found
-  throw new UsageError(`--${option}: expected ${names.join(' or ')}, not "${text}"`)
 }

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ConsoleAnswer, ConsoleArgument, ConsoleRequestName } from '../../core/api/contract.ts'
+import type { ConsoleAnswer, ConsoleApi, ConsoleArgument, ConsoleRequestName } from '../../core/api/contract.ts'
 import type { ClusterView, OutcomeView } from '../../core/api/views.ts'
-import type { Host } from '../../core/index.ts'
+import type { Host, ReplicaLauncher } from '../../core/index.ts'
 import { forkLauncher, openHost } from '../../core/index.ts'
 
 const LOOK_MS = 25
@@ -13,29 +13,32 @@ const WAIT_MS_MAX = 60_000
 /** A real host with real replica processes on a temporary folder. */
 export class TestHost {
   readonly folder: string
+  readonly #launcher: ReplicaLauncher
   #host: Host
   cluster = ''
 
-  private constructor(folder: string, host: Host) {
+  private constructor(folder: string, launcher: ReplicaLauncher, host: Host) {
     this.folder = folder
+    this.#launcher = launcher
     this.#host = host
   }
 
-  static async open(): Promise<TestHost> {
-    const folder = await mkdtemp(join(tmpdir(), 'synod-cluster-'))
-    return new TestHost(folder, await openOn(folder))
+  /** `parent`: of the data folder. */
+  static async open(launcher: ReplicaLauncher = forkLauncher(), parent: string = tmpdir()): Promise<TestHost> {
+    const folder = await mkdtemp(join(parent, 'synod-cluster-'))
+    return new TestHost(folder, launcher, await openOn(folder, launcher))
   }
 
   /** Founds a cluster of three and waits until all are well. */
-  async found(name = 'test'): Promise<void> {
-    const { cluster } = await this.call('cluster.try', { name })
+  async found(name = 'test', settings: Omit<ConsoleArgument<'cluster.try'>, 'name'> = {}): Promise<void> {
+    const { cluster } = await this.call('cluster.try', { name, ...settings })
     this.cluster = cluster
     await this.until('all are well', isWell)
   }
 
   async reopen(): Promise<void> {
     await this.#host.close()
-    this.#host = await openOn(this.folder)
+    this.#host = await openOn(this.folder, this.#launcher)
   }
 
   async close(): Promise<void> {
@@ -48,7 +51,11 @@ export class TestHost {
   }
 
   async openHost(): Promise<void> {
-    this.#host = await openOn(this.folder)
+    this.#host = await openOn(this.folder, this.#launcher)
+  }
+
+  get api(): ConsoleApi {
+    return this.#host.api
   }
 
   request<Name extends ConsoleRequestName>(name: Name, argument: ConsoleArgument<Name>) {
@@ -137,6 +144,6 @@ export async function waitFor<T>(what: string, look: () => Promise<T | undefined
   }
 }
 
-function openOn(dataFolder: string): Promise<Host> {
-  return openHost({ dataFolder, launcher: forkLauncher(), kind: 'headless' })
+function openOn(dataFolder: string, launcher: ReplicaLauncher): Promise<Host> {
+  return openHost({ dataFolder, launcher, kind: 'headless' })
 }
