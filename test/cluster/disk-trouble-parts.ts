@@ -9,6 +9,8 @@ import type { ReplicaLauncher, ReplicaProcess } from '../../core/index.ts'
 import type { TestHost } from './harness.ts'
 import { isWell, valueOf, waitFor } from './harness.ts'
 
+const REMOUNTS_MAX = 400
+
 const ENTRY = fileURLToPath(new URL('../../core/host/fork-entry.ts', import.meta.url))
 const SLOW_DISK = new URL('slow-disk.ts', import.meta.url).href
 
@@ -209,7 +211,16 @@ export class Disks {
   /** Names lead to the same files, which can't be written under them any more. `unplug` ends it. */
   makeReadOnly(name: string, folder: string): void {
     this.plug(name, folder)
-    execFileSync('mount', ['-o', 'remount,bind,ro', folder])
+    for (let tries = 1; ; tries += 1) {
+      try {
+        execFileSync('mount', ['-o', 'remount,bind,ro', folder], { stdio: 'ignore' })
+        return
+      } catch (error) {
+        // The mount is busy for as long as a file is open for writing under it: while an append runs.
+        if (tries === REMOUNTS_MAX) throw error
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+      }
+    }
   }
 
   /** Leaves so many bytes. */
