@@ -179,7 +179,7 @@ export class Checkpoints {
         this.#source.offer(from, message.slotMin)
         break
       case 'checkpoint-offer':
-        this.#learn(message.certificate)
+        if (this.#learn(message.certificate)) this.#passOn(message.certificate, from)
         this.#transfer.offered(from, message, nowMs)
         break
       case 'digests-request':
@@ -329,15 +329,27 @@ export class Checkpoints {
       this.#effects.push({ kind: 'send', to, message: { kind: 'certificate', certificate } })
   }
 
-  /** A majority's attestations, gathered by somebody else. */
-  #learn(certificate: Certificate): void {
+  /**
+   * This replica may move its log behind that checkpoint: whoever else holds it must know that it is stable, or the
+   * State would depend on the one member that offered it, and on this replica's memory.
+   */
+  #passOn(certificate: Certificate, from: ReplicaId): void {
+    const message = { kind: 'certificate', certificate } as const
+    for (const { replica: to } of this.#init.configuration.members) {
+      if (to !== this.#init.self && to !== from) this.#effects.push({ kind: 'send', to, message })
+    }
+  }
+
+  /** A majority's attestations, gathered by somebody else. @returns whether they are valid, and new here. */
+  #learn(certificate: Certificate): boolean {
     const { slot } = certificate
-    if (this.#known.has(slot) || !this.#attestations.isValid(certificate)) return
+    if (this.#known.has(slot) || !this.#attestations.isValid(certificate)) return false
     this.#known.set(slot, certificate)
     if (this.#known.size > CERTIFICATES_MAX) {
       this.#known.delete([...this.#known.keys()].reduce((left, right) => (left < right ? left : right)))
     }
     this.#settle(slot)
+    return true
   }
 
   #askAttestations(): void {

@@ -158,7 +158,9 @@ describe('attestations that do not come', () => {
     const certificate = certificateOf(5, rootOf('5'), [a, c])
     const offer = { kind: 'checkpoint-offer', timeMs: 1, stateBytes: 1, certificate } as const
     expect(told(hearer.message(c, { kind: 'attestation-request', slot: slot(5) }, 0))).toEqual([])
-    hearer.message(c, offer, 0)
+    // Who is offered a checkpoint tells the others at once, and those who ask later.
+    expect(told(hearer.message(c, offer, 0))).toEqual([{ to: b, message: { kind: 'certificate', certificate } }])
+    expect(told(hearer.message(c, offer, 0))).toEqual([])
     const [answer] = told(hearer.message(b, { kind: 'attestation-request', slot: slot(5) }, 0))
     expect(answer).toEqual({ to: b, message: { kind: 'certificate', certificate } })
     const forged = { kind: 'certificate', certificate: certificateOf(5, rootOf('5'), [c]) } as const
