@@ -125,11 +125,19 @@ export class Checkpoints {
     this.#counter.begin(slotLoaded)
   }
 
+  /** A certificate that the durable log holds, verified before it was written. */
+  remember(certificate: Certificate): void {
+    this.#known.set(certificate.slot, certificate)
+  }
+
   /** Recovery has ended. What it passed without leaving a checkpoint behind is taken now. */
   start(nowMs: number): readonly CheckpointEffect[] {
     this.#nowMs = nowMs
     this.#started = true
-    for (const info of this.#infos) this.#attest(info)
+    for (const info of this.#infos) {
+      this.#attest(info)
+      this.#settle(info.slot)
+    }
     this.#writeNext()
     return this.#take()
   }
@@ -209,7 +217,8 @@ export class Checkpoints {
     const isReceived = this.#transfer.progress?.phase === 'writing' && this.#transfer.progress.slot === info.slot
     const certificate = this.#transfer.written(info, nowMs)
     if (isReceived && certificate === undefined) {
-      // Not what was received: it is nobody's State, and will be written over.
+      // Not what was received: it is nobody's State, and will be written over. So is what it was written over itself.
+      this.#infos = others
       this.#writeNext()
       return this.#take()
     }

@@ -34,8 +34,8 @@ export type CheckpointEffect =
       readonly packed: Uint8Array
       readonly rawBytes: number
     }
-  /** A majority vouches that slots up to here are decided and in its checkpoint. */
-  | { readonly kind: 'jump'; readonly slot: Slot }
+  /** A majority vouches that slots up to there are decided and in its checkpoint. */
+  | { readonly kind: 'jump'; readonly certificate: Certificate }
   /** This is the State after that slot: received, verified, and durable as a checkpoint. */
   | { readonly kind: 'install'; readonly slot: Slot; readonly state: State }
   | { readonly kind: 'checkpoint-note'; readonly note: CheckpointNote }

@@ -323,7 +323,7 @@ export class Transfer {
     }
     this.#progressMs = this.#nowMs
     this.#note({ kind: 'transfer-begun', slot: certificate.slot, sources: [...this.#sources] })
-    this.#init.emit({ kind: 'jump', slot: certificate.slot })
+    this.#init.emit({ kind: 'jump', certificate })
     this.#askDigests(this.#phase)
   }
 

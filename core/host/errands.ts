@@ -73,8 +73,7 @@ async function restore(errand: Restore, onProgress: OnProgress): Promise<Verifie
 }
 
 /**
- * Gives each new replica the State as a checkpoint, attested by all of them, and a log that says that everything up to
- * its slot is decided. Should the checkpoint be lost later, the replica knows that it lacks State and asks the others;
+ * Gives each new replica the State as a checkpoint, attested by all of them, and a log that goes on after it. Should the checkpoint be lost later, the replica knows that it lacks State and asks the others;
  * with an empty log, two such replicas would begin the cluster anew at slot 1.
  */
 async function found(
@@ -88,16 +87,17 @@ async function found(
     replica,
     signature: createSigner(privateKey).sign(attestedBytes({ cluster, slot, root })),
   }))
+  const certificate = { slot, root, attestations }
   for (const [index, { replica, folder }] of replicas.entries()) {
     onProgress('founding', index, replicas.length)
     const checkpoints = await openCheckpointStore({ folder, cluster, replica })
     await closing(checkpoints, async () => {
       const written = await checkpoints.write({ slot, timeMs: replay.timeMs, state })
       assert(written.root === root, 'what was written is the State that was rebuilt')
-      await checkpoints.certify({ slot, root, attestations })
+      await checkpoints.certify(certificate)
     })
     const store = await openRecordStore({ folder, cluster, replica, onRecord: () => undefined })
-    await closing(store, () => store.append([{ kind: 'decided', slot }]))
+    await closing(store, () => store.append([{ kind: 'jumped', certificate }]))
   }
 }
 

@@ -1,6 +1,7 @@
-import { assert } from '../base/assert.ts'
+import { assert, unreachable } from '../base/assert.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { Ballot } from '../model/ballot.ts'
+import type { Certificate } from '../model/checkpoint.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { SLOT_NONE, slotAfter, slot as toSlot } from '../model/ids.ts'
 import { LIMITS } from '../model/limits.ts'
@@ -60,8 +61,6 @@ export class Log {
   #slotDecided: Slot = SLOT_NONE
   #slotNoted: Slot = SLOT_NONE
   #slotCheckpoint: Slot = SLOT_NONE
-  /** The durable log said its decided index twice: the next one it says was jumped to. */
-  #jumps = false
   #effects: LogEffect[] = []
 
   constructor(init: LogInit) {
@@ -89,11 +88,9 @@ export class Log {
   recover(record: LogRecord): readonly LogEffect[] {
     switch (record.kind) {
       case 'promised':
-        this.#jumps = false
         break
       case 'accepted':
       case 'learned': {
-        this.#jumps = false
         // The last record of a slot before its decided index is the decided batch: accepted ballots only rise, and
         // after a slot is decided nothing more is accepted for it.
         const ballot = record.kind === 'accepted' ? record.ballot : undefined
@@ -102,21 +99,26 @@ export class Log {
       }
       case 'decided':
         assert(record.slot >= this.#slotDecided, 'the durable decided index does not fall')
-        if (record.slot === this.#slotDecided) this.#jumps = true
-        else if (this.#jumps) this.#skipTo(record.slot)
-        else this.#decideUpTo(record.slot)
+        this.#decideUpTo(record.slot)
+        break
+      case 'jumped':
+        assert(record.certificate.slot > this.#slotDecided, 'a jump leads forward')
+        this.#skipTo(record.certificate.slot)
+        break
+      default:
+        unreachable(record)
     }
     return this.#take()
   }
 
-  /** Ends recovery. `slotCheckpoint`: a stable checkpoint stands for every slot up to here. */
-  recovered(slotCheckpoint: Slot): void {
-    this.#slotCheckpoint = slotCheckpoint
+  /** Ends recovery. `stable`: of the newest stable checkpoint on disk; it stands for every slot up to its own. */
+  recovered(stable: Certificate | undefined): void {
+    this.#slotCheckpoint = stable?.slot ?? SLOT_NONE
     this.#slotNoted = this.#slotDecided
     // Batches past the decided index are the acceptor's. Those a checkpoint covers and no durable index does may have
     // been replaced by a fetched one that never became durable: they are not given to anybody, in no later life either.
     this.#undecided.clear()
-    if (slotCheckpoint > this.#slotDecided) this.#jump(slotCheckpoint)
+    if (stable !== undefined && stable.slot > this.#slotDecided) this.#jump(stable)
   }
 
   /** The last decided slot that may be read from disk together with `slotFrom`; undefined while that is not there. */
@@ -136,10 +138,10 @@ export class Log {
     if (slot >= this.#slotFirst) this.#slotFirst = slotAfter(slot)
   }
 
-  /** A majority vouches that every slot up to here is decided and in a checkpoint: the log goes on after it. */
-  jump(slot: Slot): readonly LogEffect[] {
-    assert(slot > this.#slotDecided, 'a jump leads forward')
-    this.#jump(slot)
+  /** A majority vouches that every slot up to there is decided and in a checkpoint: the log goes on after it. */
+  jump(certificate: Certificate): readonly LogEffect[] {
+    assert(certificate.slot > this.#slotDecided, 'a jump leads forward')
+    this.#jump(certificate)
     this.#advance()
     return this.#take()
   }
@@ -218,17 +220,15 @@ export class Log {
     if (slotLast > this.#slotDecided) this.#skipTo(slotLast)
   }
 
-  /**
-   * Goes on after a slot without the batches before it, durably. What was accepted here for slots that are passed over
-   * need not be what was decided for them: the index before the jump is said twice, and no start takes them for that.
-   */
-  #jump(slot: Slot): void {
-    const before = this.#slotDecided
+  /** Goes on after a checkpoint without the batches before it, durably. */
+  #jump(certificate: Certificate): void {
+    const { slot } = certificate
+    // What was executed so far is rebuilt by a later start, and need not be transferred.
+    if (this.#slotDecided > this.#slotNoted) {
+      this.#effects.push({ kind: 'persist', record: { kind: 'decided', slot: this.#slotDecided } })
+    }
     this.#skipTo(slot)
-    // Both times here: where it was noted before may be dropped while those batches are still in the log.
-    this.#effects.push({ kind: 'persist', record: { kind: 'decided', slot: before } })
-    this.#effects.push({ kind: 'persist', record: { kind: 'decided', slot: before } })
-    this.#effects.push({ kind: 'persist', record: { kind: 'decided', slot } })
+    this.#effects.push({ kind: 'persist', record: { kind: 'jumped', certificate } })
     this.#slotNoted = slot
   }
 
@@ -236,7 +236,6 @@ export class Log {
     this.#recent.clear()
     for (const waiting of this.#waiting.keys()) if (waiting <= slot) this.#waiting.delete(waiting)
     for (const undecided of this.#undecided.keys()) if (undecided <= slot) this.#undecided.delete(undecided)
-    this.#jumps = false
     this.#slotDecided = slot
     this.#slotFirst = slotAfter(slot)
     this.#fetches.jumped(slot)

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { assert } from '../base/assert.ts'
 import type { CanonicalValue } from '../model/canonical.ts'
 import { NotCanonicalError, toCanonical } from '../model/canonical.ts'
+import { nondeterminismOf } from './determinism.ts'
 import { inputFault, operationOf, quoted } from './input-words.ts'
 import { kv } from './kv.ts'
 import { ledger } from './ledger.ts'
@@ -44,8 +45,32 @@ const MACHINE_NAME = /^[a-z][a-z0-9-]{0,63}$/
 
 export const builtInMachines: readonly Machine[] = [kv, ledger]
 
-/** @throws InvariantError when two machines have one name, or a name is not 1 to 64 of a-z, 0-9 and "-". */
+/** Machines that were tried in this process; a machine is tried once. */
+const triedMachines = new WeakSet<Machine>()
+
+/**
+ * Tries each machine for determinism before it takes it: see `nondeterminismOf`.
+ *
+ * @throws NondeterministicMachineError when a machine does what replicas would part over.
+ * @throws InvariantError when two machines have one name, or a name is not 1 to 64 of a-z, 0-9 and "-".
+ */
 export function createRegistry(machines: readonly Machine[]): Registry {
+  const registry = createUntriedRegistry(machines)
+  for (const machine of registry.machines) {
+    if (triedMachines.has(machine)) continue
+    const fault = nondeterminismOf(machine)
+    if (fault !== undefined) throw fault
+    triedMachines.add(machine)
+  }
+  return registry
+}
+
+/**
+ * Takes machines on trust: for tests of what a replica does with a machine that breaks its promises.
+ *
+ * @throws InvariantError as `createRegistry` does.
+ */
+export function createUntriedRegistry(machines: readonly Machine[]): Registry {
   const byName = new Map<string, Machine>()
   for (const machine of machines.toSorted((left, right) => (left.name < right.name ? -1 : 1))) {
     assert(MACHINE_NAME.test(machine.name), 'a machine is named in lower-case letters, digits and hyphens')

@@ -110,6 +110,7 @@ export class Ordering {
   /** Takes back one record of the durable log, in order, before anything else. What is decided is the log's. */
   recover(record: LogRecord): void {
     if (record.kind === 'decided') this.#acceptor.decided(record.slot)
+    if (record.kind === 'jumped') this.#acceptor.decided(record.certificate.slot)
     if (record.kind === 'promised') this.#acceptor.recover({ ballot: record.ballot })
     if (record.kind === 'accepted') {
       const { slot, ballot, value } = record

@@ -5,7 +5,7 @@ import type { Executed, Executor } from '../execution/executor.ts'
 import type { Log } from '../log/log.ts'
 import type { Ballot } from '../model/ballot.ts'
 import { BALLOT_NONE } from '../model/ballot.ts'
-import type { CheckpointInfo } from '../model/checkpoint.ts'
+import type { Certificate, CheckpointInfo } from '../model/checkpoint.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { SLOT_NONE, slotAfter, slot as toSlot } from '../model/ids.ts'
 import type { StoredSlot } from '../ports/record-store.ts'
@@ -47,8 +47,8 @@ interface ApplierInit {
   readonly onExecuted: (executed: Executed & { readonly ballot: Ballot }) => void
   /** The State now is that of a checkpoint. */
   readonly onInstalled: (slot: Slot) => void
-  /** The log is to go on after this slot. */
-  readonly jump: (slot: Slot) => void
+  /** The log is to go on after this checkpoint. */
+  readonly jump: (certificate: Certificate) => void
 }
 
 /**
@@ -191,7 +191,7 @@ export class Applier {
     for (const effect of effects) {
       switch (effect.kind) {
         case 'jump':
-          if (effect.slot > log.slotDecided) jump(effect.slot)
+          if (effect.certificate.slot > log.slotDecided) jump(effect.certificate)
           break
         case 'install':
           this.#install(effect.slot, effect.state, nowMs)

@@ -8,7 +8,6 @@ import { isMember } from '../model/configuration.ts'
 import { encodeCanonical } from '../model/canonical.ts'
 import type { Digest } from '../model/digest.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
-import { SLOT_NONE } from '../model/ids.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Output } from '../model/output.ts'
 import type { LogRecord } from '../model/record.ts'
@@ -146,9 +145,9 @@ export class Replica {
       onInstalled: (slot) => {
         this.#votes.recovered(slot)
       },
-      jump: (slot) => {
-        this.#applyOrdering(this.#ordering.jumped(slot, this.#now.monotonicMs))
-        this.#applyLog(this.#log.jump(slot))
+      jump: (certificate) => {
+        this.#applyOrdering(this.#ordering.jumped(certificate.slot, this.#now.monotonicMs))
+        this.#applyLog(this.#log.jump(certificate))
       },
     })
   }
@@ -162,13 +161,14 @@ export class Replica {
   recover(record: LogRecord): void {
     assert(!this.#started, 'records are taken back before the start')
     this.#ordering.recover(record)
+    if (record.kind === 'jumped') this.#checkpoints.remember(record.certificate)
     this.#applyLog(this.#log.recover(record))
   }
 
   /** Ends recovery. */
   start(now: ClockReading): void {
     this.#now = now
-    this.#log.recovered(this.#checkpoints.stable?.slot ?? SLOT_NONE)
+    this.#log.recovered(this.#checkpoints.stable?.certificate)
     this.#ordering.recovered(this.#log.slotDecided)
     this.#votes.recovered(this.#executor.slotExecuted)
     this.#started = true

@@ -8,7 +8,7 @@ import type { FileOperations } from './durable-file.ts'
 import { StorageError, guarded, storageErrorFrom } from './errors.ts'
 import { readHeader, writeHeader } from './folder-header.ts'
 import type { FolderHeader } from './folder-header.ts'
-import { toDocument } from './record-document.ts'
+import { CERTIFICATE_BYTES_MAX, toDocument } from './record-document.ts'
 import type { ChainEnd, RecordDocument } from './record-document.ts'
 import { SEGMENT_BYTES_LIMIT, SegmentContent, countDroppable, highestBallot } from './segment-content.ts'
 import type { LinePlace } from './segment-content.ts'
@@ -246,7 +246,7 @@ class SegmentedRecordStore implements NedbRecordStore {
     let count = 0
     let valueBytes = 0
     for (const { record } of this.#queue) {
-      valueBytes += 'value' in record ? record.value.length : 0
+      valueBytes += 'value' in record ? record.value.length : 'certificate' in record ? CERTIFICATE_BYTES_MAX : 0
       if (count > 0 && (valueBytes > BATCH_VALUE_BYTES_MAX || count === BATCH_RECORDS_MAX)) break
       count += 1
     }

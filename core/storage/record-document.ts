@@ -1,10 +1,13 @@
 import { hash } from 'node:crypto'
 import * as v from 'valibot'
-import { assert, present, unreachable } from '../base/assert.ts'
+import { InvariantError, assert, present, unreachable } from '../base/assert.ts'
+import { decodeCanonical, encodeCanonical } from '../model/canonical.ts'
+import type { Certificate } from '../model/checkpoint.ts'
 import type { Digest } from '../model/digest.ts'
 import type { ClusterId, ReplicaId } from '../model/ids.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { LogRecord } from '../model/record.ts'
+import { certificateSchema } from '../wire/checkpoint.ts'
 import { countSchema, digestSchema, slotSchema } from '../wire/schema.ts'
 import { checksumOf, readCheckedLine } from './checked-line.ts'
 
@@ -22,6 +25,8 @@ const ID_DIGITS = 16
 
 /** The fields beside a value: names, number, two checksums, and a ballot whose proposer is all escapes. */
 export const DOCUMENT_FIELDS_BYTES_MAX = 1024
+/** What a certificate takes instead of a value, at most: an attestation by each member. */
+export const CERTIFICATE_BYTES_MAX = LIMITS.membersMax * 1024
 export const LINE_BYTES_MAX = base64Bytes(LIMITS.partBytesMax) + DOCUMENT_FIELDS_BYTES_MAX
 
 const common = {
@@ -36,12 +41,14 @@ const common = {
 const sealed = { checksum: digestSchema }
 const ballot = { round: countSchema, proposer: v.string() }
 const value = { value: v.string() }
+const certificate = { certificate: v.pipe(v.string(), v.check(isCertificate)) }
 
 const documentSchema = v.variant('kind', [
   v.strictObject({ ...common, kind: v.literal('promised'), ...ballot, ...sealed }),
   v.strictObject({ ...common, kind: v.literal('accepted'), slot: slotSchema, ...ballot, ...value, ...sealed }),
   v.strictObject({ ...common, kind: v.literal('learned'), slot: slotSchema, ...value, ...sealed }),
   v.strictObject({ ...common, kind: v.literal('decided'), slot: slotSchema, ...sealed }),
+  v.strictObject({ ...common, kind: v.literal('jumped'), ...certificate, ...sealed }),
 ])
 
 /** One record as NeDB keeps it. */
@@ -91,6 +98,8 @@ function contentOf(record: LogRecord): Content<RecordDocument> {
       return { kind: 'learned', slot: record.slot, value: toBase64(record.value) }
     case 'decided':
       return { kind: 'decided', slot: record.slot }
+    case 'jumped':
+      return { kind: 'jumped', certificate: toBase64(encodeCertificate(record.certificate)) }
     default:
       return unreachable(record)
   }
@@ -142,8 +151,30 @@ function recordOf(document: RecordDocument): LogRecord {
       return { kind: 'learned', slot: document.slot, value: fromBase64(document.value) }
     case 'decided':
       return { kind: 'decided', slot: document.slot }
+    case 'jumped':
+      return { kind: 'jumped', certificate: present(certificateOf(document.certificate), 'a checked certificate') }
     default:
       return unreachable(document)
+  }
+}
+
+/** One string, since a document is flat: a torn line is told from a whole one by its only `}`. */
+function encodeCertificate({ slot, root, attestations }: Certificate): Uint8Array {
+  const signed = attestations.map(({ replica, signature }) => ({ replica, signature }))
+  return encodeCanonical({ slot, root, attestations: signed })
+}
+
+function isCertificate(text: string): boolean {
+  return certificateOf(text) !== undefined
+}
+
+function certificateOf(text: string): Certificate | undefined {
+  try {
+    const parsed = v.safeParse(certificateSchema, decodeCanonical(fromBase64(text)))
+    return parsed.success ? parsed.output : undefined
+  } catch (error) {
+    if (error instanceof InvariantError) return undefined
+    throw error
   }
 }
 

@@ -62,9 +62,9 @@ export class SegmentContent {
     assert(place.offset + place.bytes < SEGMENT_BYTES_LIMIT, 'a segment is smaller than 4 GiB')
     if ('ballot' in record) this.#ballotHighest = higherBallot(this.#ballotHighest, record.ballot)
     if (record.kind === 'promised') return
-    const { slot } = record
+    const slot = record.kind === 'jumped' ? record.certificate.slot : record.slot
     if (slot > this.#slotLast) this.#slotLast = slot
-    if (record.kind === 'decided') return
+    if (record.kind === 'decided' || record.kind === 'jumped') return
     this.#places.set(slot, place)
     const { first, last } = this.#batches ?? { first: slot, last: slot }
     if (this.#batches === undefined || slot < first || slot > last) {

@@ -117,6 +117,7 @@ function storedAt(
       return { slot, ballot: record.kind === 'accepted' ? record.ballot : undefined, value: record.value }
     case 'promised':
     case 'decided':
+    case 'jumped':
       throw damagedAt(file, place)
     default:
       return unreachable(record)

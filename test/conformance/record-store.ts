@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { sha256 } from '../../core/crypto/hash.ts'
 import { replicaId, slot } from '../../core/model/ids.ts'
 import { LIMITS } from '../../core/model/limits.ts'
 import type { LogRecord } from '../../core/model/record.ts'
@@ -261,11 +262,14 @@ export function decidedFrom(first: number, count: number): readonly LogRecord[] 
 
 function oneOfEachKind(): readonly LogRecord[] {
   const ballot = { round: 3, proposer: alice }
+  const signature = Uint8Array.from({ length: 64 }, (_, index) => index * 3)
+  const attestations = [{ replica: alice, signature }]
   return [
     { kind: 'promised', ballot },
     { kind: 'accepted', slot: slot(7), ballot, value: Uint8Array.from([0, 10, 13, 34, 125, 255]) },
     { kind: 'learned', slot: slot(8), value: Uint8Array.from([1]) },
     { kind: 'decided', slot: slot(8) },
+    { kind: 'jumped', certificate: { slot: slot(9), root: sha256(signature), attestations } },
   ]
 }
 

@@ -35,7 +35,9 @@ export class SimulatedDisk {
 
   /** The decided index a start would find. */
   get slotDecided(): number {
-    return this.#records.findLast((record) => record.kind === 'decided')?.slot ?? 0
+    const last = this.#records.findLast(({ kind }) => kind === 'decided' || kind === 'jumped')
+    if (last?.kind === 'jumped') return last.certificate.slot
+    return last?.kind === 'decided' ? last.slot : 0
   }
 
   get isWriting(): boolean {

@@ -101,6 +101,10 @@ export class Lan {
     this.#cut.add(id)
   }
 
+  uncut(id: ReplicaId): void {
+    this.#cut.delete(id)
+  }
+
   heal(): void {
     this.#cut.clear()
     this.passes = () => true

@@ -43,10 +43,12 @@ export function readSlots(
   return slots
 }
 
-/** How many records at the front hold no batch past the slot: as much as a log made of segments may drop. */
+/** How many records at the front hold nothing past the slot that is needed: as much as a log of segments may drop. */
 export function droppable(records: readonly LogRecord[], slot: Slot): number {
   const first = records.findIndex(
-    (record) => (record.kind === 'accepted' || record.kind === 'learned') && record.slot > slot,
+    (record) =>
+      ((record.kind === 'accepted' || record.kind === 'learned') && record.slot > slot) ||
+      (record.kind === 'jumped' && record.certificate.slot > slot),
   )
   return first === -1 ? records.length : first
 }

@@ -198,12 +198,12 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     scenario: 'left-behind',
   },
   {
-    name: 'does not say where it jumped from',
+    name: 'takes what lies before a jump for what was decided',
     edits: [
       {
         file: 'core/log/log.ts',
-        find: "still in the log.\n    this.#effects.push({ kind: 'persist', record: { kind: 'decided', slot: before } })\n    this.#effects.push({ kind: 'persist', record: { kind: 'decided', slot: before } })\n",
-        replace: 'still in the log.\n',
+        find: "record: { kind: 'jumped', certificate }",
+        replace: "record: { kind: 'decided', slot }",
       },
     ],
     replicas: 3,
@@ -211,15 +211,12 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     scenario: 'left-behind',
   },
   {
-    name: 'jumps without a durable index',
+    name: 'jumps without a durable record',
     edits: [
       {
         file: 'core/log/log.ts',
-        find:
-          "still in the log.\n    this.#effects.push({ kind: 'persist', record: { kind: 'decided', slot: before } })\n" +
-          "    this.#effects.push({ kind: 'persist', record: { kind: 'decided', slot: before } })\n" +
-          "    this.#effects.push({ kind: 'persist', record: { kind: 'decided', slot } })\n",
-        replace: 'still in the log.\n',
+        find: "    this.#effects.push({ kind: 'persist', record: { kind: 'jumped', certificate } })\n",
+        replace: '',
       },
     ],
     replicas: 3,

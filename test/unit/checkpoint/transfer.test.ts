@@ -86,7 +86,7 @@ class Bench {
   }
 
   get jumps(): Slot[] {
-    return this.effects.flatMap((effect) => (effect.kind === 'jump' ? [effect.slot] : []))
+    return this.effects.flatMap((effect) => (effect.kind === 'jump' ? [effect.certificate.slot] : []))
   }
 
   #serve(): void {

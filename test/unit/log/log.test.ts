@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { InvariantError } from '../../../core/base/assert.ts'
+import { sha256 } from '../../../core/crypto/hash.ts'
+import type { Certificate } from '../../../core/model/checkpoint.ts'
 import type { Slot } from '../../../core/model/ids.ts'
 import { slot } from '../../../core/model/ids.ts'
 import { LIMITS } from '../../../core/model/limits.ts'
@@ -236,6 +238,12 @@ const accepted = (number: number, round: number, text: string): LogRecord => ({
   ballot: ballotOf(round, a),
   value: valueOf(text),
 })
+const certificate = (number: number): Certificate => ({
+  slot: slot(number),
+  root: sha256(valueOf(`${number}`)),
+  attestations: [],
+})
+const jumped = (number: number): LogRecord => ({ kind: 'jumped', certificate: certificate(number) })
 const noted = (number: number): LogRecord => ({ kind: 'decided', slot: slot(number) })
 /** A log from these records, and what they showed to be decided. */
 function recovered(...records: readonly LogRecord[]): {
@@ -258,7 +266,7 @@ const written = (effects: readonly LogEffect[]): LogRecord[] =>
 describe('a log that comes back', () => {
   it('tells what stands below a durable decided index, once and in order', () => {
     const { log, told } = recovered(accepted(2, 1, 'two'), accepted(1, 1, 'one'), noted(1), accepted(3, 1, 'three'))
-    log.recovered(slot(0))
+    log.recovered(undefined)
     expect(told).toEqual([[1, 'one']])
     expect([log.slotDecided, log.decidedValue(slot(2)), replied(log, 1, 9)]).toEqual([1, undefined, [1]])
     expect(log.tick(0)).toEqual([])
@@ -290,13 +298,13 @@ describe('a log that comes back', () => {
 
   it('decides again, differently or alike, what had not been noted as decided', () => {
     const { log, told } = recovered({ kind: 'learned', slot: slot(1), value: valueOf('v1') })
-    log.recovered(slot(0))
+    log.recovered(undefined)
     expect([told, choose(log, 1)]).toEqual([[], [decided(1)]])
   })
 
   it('whose beginning was dropped tells the rest, and declines what it lacks', () => {
     const { log, told } = recovered({ kind: 'promised', ballot }, accepted(41, 1, 'x'), accepted(42, 1, 'y'), noted(42))
-    log.recovered(slot(41))
+    log.recovered(certificate(41))
     expect(told).toEqual([
       [41, 'x'],
       [42, 'y'],
@@ -314,15 +322,15 @@ describe('a log that comes back', () => {
 
   it('goes on after the checkpoint that stands for more than it noted as decided', () => {
     const { log } = recovered(accepted(1, 1, 'one'), noted(1), accepted(2, 1, 'perhaps'))
-    log.recovered(slot(5))
+    log.recovered(certificate(5))
     expect([log.slotFirst, log.slotDecided, log.decidedValue(slot(2))]).toEqual([6, 5, undefined])
-    expect(choose(log, 6).map(({ kind }) => kind)).toEqual(['persist', 'persist', 'persist', 'decided'])
+    expect(choose(log, 6).map(({ kind }) => kind)).toEqual(['persist', 'decided'])
   })
 
   it('never takes for decided what was accepted before a checkpoint stood for it, in no later life either', () => {
     const first = [accepted(1, 1, 'one'), noted(1), accepted(2, 1, 'given up'), accepted(3, 1, 'given up')]
     const { log } = recovered(...first)
-    log.recovered(slot(3))
+    log.recovered(certificate(3))
     const later = recovered(...first, accepted(4, 1, 'four'), ...written(choose(log, 4)), ...written(log.tick(0)))
     expect(later.told).toEqual([
       [1, 'one'],
@@ -337,10 +345,9 @@ describe('a jump', () => {
     const log = create()
     choose(log, 1)
     for (const number of [3, 11]) choose(log, number)
-    expect(log.jump(slot(10))).toEqual([
+    expect(log.jump(certificate(10))).toEqual([
       { kind: 'persist', record: noted(1) },
-      { kind: 'persist', record: noted(1) },
-      { kind: 'persist', record: noted(10) },
+      { kind: 'persist', record: jumped(10) },
       decided(11),
     ])
     expect([log.slotFirst, log.slotDecided, log.decidedValue(slot(1))]).toEqual([11, 11, undefined])
@@ -349,23 +356,24 @@ describe('a jump', () => {
   it('leads forward', () => {
     const log = create()
     choose(log, 1)
-    expect(() => log.jump(slot(1))).toThrow(InvariantError)
+    expect(() => log.jump(certificate(1))).toThrow(InvariantError)
+    expect(() => recovered(accepted(1, 1, 'one'), noted(1), jumped(1))).toThrow(InvariantError)
   })
 
   it('asks for what comes after it, of everybody again', () => {
     const log = create()
     log.behind(slot(20), b, 0)
     for (const from of [b, c]) log.message(from, { kind: 'log-gone', slotFirst: slot(9), checkpoint: slot(10) }, 0)
-    log.jump(slot(10))
+    log.jump(certificate(10))
     expect(asked(log.tick(20))).toEqual([[b, 11, 20]])
   })
 
   it('over what was accepted here and not decided leaves nothing that a later start would execute', () => {
     const before = [accepted(1, 1, 'one'), accepted(2, 1, 'given up'), accepted(3, 1, 'given up')]
     const { log } = recovered(...before, noted(1))
-    log.recovered(slot(0))
+    log.recovered(undefined)
     // There is no hole: only what was written down about the jump tells that slots 2 and 3 are unknown.
-    const after = written(log.jump(slot(3)))
+    const after = written(log.jump(certificate(3)))
     const { told, log: later } = recovered(...before, noted(1), ...after)
     expect(told).toEqual([[1, 'one']])
     expect([later.slotDecided, later.slotFirst]).toEqual([3, 4])
@@ -374,8 +382,8 @@ describe('a jump', () => {
   it('is still one when the log before what was given up is dropped, and the index noted there with it', () => {
     const before = [accepted(1, 1, 'one'), noted(1), accepted(2, 1, 'given up'), accepted(3, 1, 'given up')]
     const { log } = recovered(...before)
-    log.recovered(slot(1))
-    const after = written(log.jump(slot(3)))
+    log.recovered(certificate(1))
+    const after = written(log.jump(certificate(3)))
     const { told } = recovered(...before.slice(2), ...after)
     expect(told).toEqual([])
   })
@@ -383,9 +391,8 @@ describe('a jump', () => {
   it('that was cut short by a crash changes nothing of what is decided without it', () => {
     const before = [accepted(1, 1, 'one'), noted(1)]
     const { log } = recovered(...before)
-    log.recovered(slot(0))
-    const [first, ...rest] = written(log.jump(slot(5)))
-    expect([first, rest.length]).toEqual([noted(1), 2])
+    log.recovered(undefined)
+    expect(written(log.jump(certificate(5)))).toEqual([jumped(5)])
     const { told } = recovered(...before, noted(1), accepted(2, 1, 'two'), noted(2))
     expect(told).toEqual([
       [1, 'one'],

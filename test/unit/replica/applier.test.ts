@@ -166,7 +166,7 @@ describe('a log that has lost its beginning', () => {
     const bench = new Bench()
     bench.decide(1, 2)
     expect(bench.applier.isStateMissing).toBe(false)
-    bench.log.jump(slot(50))
+    bench.log.jump({ slot: slot(50), root: new State(sha256).root(), attestations: [] })
     bench.applier.pump(0)
     expect([bench.applier.isStateMissing, bench.asks()]).toEqual([true, ['checkpoint-request', 'checkpoint-request']])
     bench.applier.pump(0)

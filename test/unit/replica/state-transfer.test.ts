@@ -250,6 +250,32 @@ describe('a crash', () => {
     expect(cluster.isLevel(old)).toBe(true)
   })
 
+  it('of who has moved its log does not make the State depend on the member that offered it', () => {
+    const cluster = new Cluster()
+    cluster.write(5)
+    const [away, third, source] = [cluster.follower(0), cluster.follower(1), cluster.leader]
+    cluster.lan.cut(away)
+    cluster.goOn()
+    // The third has the newest checkpoint, and hears from nobody that a majority vouches for it.
+    const tells = new Set(['attestation', 'certificate'])
+    cluster.lan.passes = ({ to, message }) => to !== third || !tells.has(message.kind)
+    cluster.goOn()
+    cluster.lan.performs = (id, effect) => id !== away || effect.kind !== 'checkpoint'
+    cluster.lan.uncut(away)
+    cluster.lan.pass(2_000)
+    const { slotDecided } = cluster.lan.replica(away).status
+    const unstable = cluster.lan.replica(third).checkpoints.checkpoints.filter((info) => info.certificate === undefined)
+    expect([cluster.lan.replica(away).status.isStateMissing, unstable.at(-1)?.slot]).toEqual([true, slotDecided])
+    // Now the one that offered it is gone, and the receiver has only what is on its disk.
+    cluster.lan.heal()
+    cluster.lan.cut(source)
+    cluster.lan.restart(away)
+    cluster.leader = cluster.lan.elect()
+    cluster.lan.pass(6_000)
+    expect([cluster.isLevel(away), cluster.isLevel(third)]).toEqual([true, true])
+    cluster.do('set', 'key', 'value')
+  })
+
   it('between a checkpoint that was received and its certificate costs another transfer, and nothing else', () => {
     const cluster = new Cluster()
     cluster.write(20)
