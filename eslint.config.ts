@@ -41,6 +41,44 @@ const DETERMINISM: readonly Ban[] = [
     message: 'Ranks 0-4 are synchronous: what takes time is an effect, and its end an event.',
   },
 ]
+/** What a machine may not even name: the trial at registration (core/machine/determinism.ts) finds only what shows. */
+const MACHINES: readonly Ban[] = [
+  {
+    selector:
+      'Identifier[name=/^(setTimeout|setInterval|setImmediate|queueMicrotask|requestAnimationFrame|performance|process|Promise|Atomics)$/]',
+    message: 'Machines are applied in one go, and know no time but the ordered time of the context.',
+  },
+  {
+    selector:
+      'Identifier[name=/^(crypto|globalThis|global|self|window|require|eval|Function|fetch|WebSocket|navigator|localStorage)$/]',
+    message: 'A machine has its State, its Input and the context, and nothing else.',
+  },
+  {
+    selector: 'Identifier[name=/^(WeakRef|FinalizationRegistry)$/]',
+    message: 'Replicas would differ: nobody orders when memory is collected.',
+  },
+  {
+    selector: 'MemberExpression[property.name="stack"]',
+    message: 'Replicas would differ: a stack tells where the program lies, and which engine runs it.',
+  },
+  {
+    selector:
+      'MemberExpression[object.name="Math"][property.name=/^(a?(sin|cos|tan)h?|atan2|cbrt|exp|expm1|hypot|log|log10|log1p|log2|pow)$/]',
+    message: 'Replicas would differ in the last digit: the language leaves it to the engine. Use whole numbers.',
+  },
+  {
+    selector: ':matches(BinaryExpression[operator="**"], AssignmentExpression[operator="**="])',
+    message: 'Replicas would differ in the last digit: the language leaves it to the engine. Multiply whole numbers.',
+  },
+  {
+    selector: 'ForInStatement',
+    message: 'Equal objects hold their keys in different orders at different replicas: go through sorted keys.',
+  },
+  {
+    selector: ':matches(Program, ExportNamedDeclaration) > VariableDeclaration[kind=/^(let|var)$/]',
+    message: 'A machine keeps nothing between calls: what it is to know later belongs in its State.',
+  },
+]
 const IPC_EDGE: readonly Ban[] = [
   {
     selector: 'ImportSpecifier[imported.name="ipcMain"]',
@@ -105,6 +143,7 @@ export default defineConfig(
     },
   },
   { files: PURE, rules: { 'no-restricted-syntax': bans(NAMED_EXPORTS, DETERMINISM) } },
+  { files: ['core/machine/**/*.ts'], rules: { 'no-restricted-syntax': bans(NAMED_EXPORTS, DETERMINISM, MACHINES) } },
   {
     files: ['electron/**/*.ts'],
     ignores: ['electron/ipc.ts'],

@@ -2,7 +2,7 @@ import type { CanonicalValue } from '../../core/model/canonical.ts'
 import { kv } from '../../core/machine/kv.ts'
 import type { Machine } from '../../core/machine/machine.ts'
 import type { Registry } from '../../core/machine/registry.ts'
-import { createRegistry } from '../../core/machine/registry.ts'
+import { createUntriedRegistry } from '../../core/machine/registry.ts'
 
 /**
  * The shipping machines, but the State under them can be tampered with: at the next write, one more key is written
@@ -26,7 +26,7 @@ export class FlippableMachines {
         return output
       },
     }
-    this.registry = createRegistry([machine])
+    this.registry = createUntriedRegistry([machine])
   }
 
   /** Whether the State differs from what was ordered. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { InvariantError } from '../../../core/base/assert.ts'
 import { sha256 } from '../../../core/crypto/hash.ts'
 import { Executor } from '../../../core/execution/executor.ts'
-import { builtInMachines, createRegistry } from '../../../core/machine/registry.ts'
+import { builtInMachines, createUntriedRegistry } from '../../../core/machine/registry.ts'
 import type { CanonicalValue } from '../../../core/model/canonical.ts'
 import { encodeCanonical } from '../../../core/model/canonical.ts'
 import { slot } from '../../../core/model/ids.ts'
@@ -24,7 +24,7 @@ const deep = machineOf('deep', (_state, input) => {
   for (let level = 0; level < Number(input); level += 1) value = [value]
   return accepted(value)
 })
-const registry = createRegistry([...builtInMachines, clockMachine, throwingMachine, failing, broken, deep])
+const registry = createUntriedRegistry([...builtInMachines, clockMachine, throwingMachine, failing, broken, deep])
 
 /** Executes one batch after the other, from slot 1. */
 class Bench {
@@ -179,7 +179,12 @@ describe('an Input', () => {
     const words = machineOf('words', () => {
       throw new Error('half a \ud83d')
     })
-    const executor = new Executor({ state: bench.state, registry: createRegistry([words]), hash: sha256, teller: 'a' })
+    const executor = new Executor({
+      state: bench.state,
+      registry: createUntriedRegistry([words]),
+      hash: sha256,
+      teller: 'a',
+    })
     const { outputs } = executor.execute(slot(1), batchOf(1, inputOf(null, { machine: 'words' })))
     expect(outputs).toEqual([rejected('machine-failed', 'half a \ufffd')])
   })
