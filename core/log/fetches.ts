@@ -27,6 +27,8 @@ export class Fetches {
   /** Came before slots that go before them. */
   #held: readonly Range[] = []
   readonly #passedOver = new Set<ReplicaId>()
+  /** They did not answer when they were asked last: asked after the others, or the lowest slots would be theirs again. */
+  readonly #silent = new Set<ReplicaId>()
   /** When all were passed over, and all are tried again some time later. */
   #exhaustedMs: number | undefined
   /** What others have decided, as far as was heard. */
@@ -69,6 +71,7 @@ export class Fetches {
    */
   answered(from: ReplicaId, holds: (slot: Slot) => boolean): void {
     const asked = this.#asked.get(from)
+    this.#silent.delete(from)
     if (asked === undefined) return
     this.#asked.delete(from)
     const { slotFrom } = asked
@@ -86,6 +89,7 @@ export class Fetches {
 
   /** A member no longer has the slots it was asked for. */
   declined(from: ReplicaId): void {
+    this.#silent.delete(from)
     this.#asked.delete(from)
     this.#passedOver.add(from)
   }
@@ -100,6 +104,7 @@ export class Fetches {
       if (nowMs - atMs < REQUEST_RETRY_MS) continue
       this.#asked.delete(member)
       this.#passedOver.add(member)
+      this.#silent.add(member)
     }
     this.#beginAgain(nowMs)
     const fetches: Fetch[] = []
@@ -120,10 +125,13 @@ export class Fetches {
     this.#passedOver.clear()
   }
 
-  /** Who may be asked now: first whoever told of the slots. */
+  /** Who may be asked now: first whoever told of the slots, last those that were silent. */
   #idle(): readonly ReplicaId[] {
     const idle = this.#others.filter((member) => !this.#asked.has(member) && !this.#passedOver.has(member))
-    return idle.toSorted((left, right) => Number(right === this.#source) - Number(left === this.#source))
+    const rank = (member: ReplicaId): number => {
+      return (this.#silent.has(member) ? 2 : 0) + (member === this.#source ? 0 : 1)
+    }
+    return idle.toSorted((left, right) => rank(left) - rank(right))
   }
 
   /** The lowest range that was neither asked for nor is held. */

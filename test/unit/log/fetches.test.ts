@@ -83,6 +83,17 @@ describe('a member', () => {
     expect(due(2_200)).toEqual([])
   })
 
+  it('that stayed silent does not get the lowest slots again, however often all are tried', () => {
+    const { fetches, due } = behind(600)
+    expect(due(0)).toEqual(['b 1-512', 'c 513-600'])
+    fetches.answered(c, () => false)
+    expect([due(2_000), due(4_000)]).toEqual([[], ['c 1-512', 'b 513-600']])
+    // Once it answers it is one of them again.
+    fetches.answered(b, () => false)
+    fetches.answered(c, () => false)
+    expect([due(4_100), due(6_100)]).toEqual([[], ['b 1-512', 'c 513-600']])
+  })
+
   it('is tried again when all were passed over, some time later', () => {
     const { fetches, due } = behind(10)
     due(0)
