@@ -1,13 +1,10 @@
 import { decode, encode } from 'cborg'
 import { InvariantError, assert } from '../base/assert.ts'
-import { equalBytes } from '../base/bytes.ts'
+import type { CanonicalValue } from './canonical-value.ts'
+import { hashCbor, isEncodingOf } from './cbor.ts'
+import type { Digest, HashFunction } from './digest.ts'
 
-/**
- * What State, Inputs and Outputs are made of: exactly what has one encoding.
- * No undefined, no NaN or infinity, no -0, no Date, no class instance.
- */
-export type CanonicalValue =
-  null | boolean | number | string | Uint8Array | readonly CanonicalValue[] | { readonly [key: string]: CanonicalValue }
+export type { CanonicalValue }
 
 const DEPTH_MAX = 32
 
@@ -38,8 +35,12 @@ function objectToCanonical(value: object, path: string, depth: number): Canonica
   // Not `slice`: a Buffer's shares its memory.
   if (value instanceof Uint8Array) return new Uint8Array(value)
   if (Array.isArray(value)) {
-    // Array.from visits holes too; `map` would keep them.
-    return Object.freeze(Array.from(value, (item: unknown, index) => toCanonical(item, `${path}/${index}`, depth + 1)))
+    const list: CanonicalValue[] = []
+    // By index, which visits holes too; `map` would keep them.
+    for (let index = 0; index < value.length; index += 1) {
+      list.push(toCanonical(value[index], `${path}/${index}`, depth + 1))
+    }
+    return Object.freeze(list)
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) throw new NotCanonicalError(path, 'is not plain data')
@@ -68,6 +69,11 @@ export function encodeCanonical(value: CanonicalValue): Uint8Array {
   return encode(value)
 }
 
+/** The hash of what `encodeCanonical` gives, which is not kept. */
+export function hashCanonical(hash: HashFunction, value: CanonicalValue): Digest {
+  return hashCbor(hash, value)
+}
+
 /** @throws InvariantError when the bytes are not the canonical encoding of a canonical value. */
 export function decodeCanonical(bytes: Uint8Array): CanonicalValue {
   try {
@@ -78,7 +84,7 @@ export function decodeCanonical(bytes: Uint8Array): CanonicalValue {
       allowInfinity: false,
     }) as unknown
     // The decoder takes more than one form of some values; only the one that is written again is canonical.
-    assert(value !== undefined && equalBytes(encode(value), bytes), 'there is one encoding')
+    assert(value !== undefined && isEncodingOf(value, bytes), 'there is one encoding')
     return value as CanonicalValue
   } catch (cause) {
     throw new InvariantError('the bytes are not canonical CBOR', { cause })

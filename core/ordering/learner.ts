@@ -54,7 +54,7 @@ export class Learner {
   check(slot: Slot): void {
     const heard = this.#heard.get(slot)
     const entry = this.#acceptor.accepted(slot)
-    if (heard === undefined || entry === undefined) return
+    if (heard === undefined || entry === undefined || heard.size < this.#quorum.size) return
     for (const ballot of heard.values()) {
       const agreeing = [...heard].filter(([, other]) => sameBallot(other, ballot)).map(([replica]) => replica)
       if (!this.#quorum.isReached(agreeing)) continue

@@ -5,6 +5,12 @@ import type { Digest, HashFunction } from '../model/digest.ts'
 /** Children of a node. 1,024 partitions make a tree of two levels above them: a drill-down takes two questions. */
 export const FAN_OUT = 32
 
+/** Of a digest, in characters; and what its encoding has before them. */
+const DIGEST_CHARS = 64
+const DIGEST_HEAD_BYTES = 2
+/** What a node of `FAN_OUT` digests is encoded to begins with this many bytes: its length, and what it is. */
+const NODE_HEAD_BYTES = 7
+
 /** What one needs of a tree to compare it with another's, here or at another replica. */
 export interface DigestTreeView {
   readonly root: Digest
@@ -22,18 +28,32 @@ export class DigestTree implements DigestTreeView {
   readonly #hash: HashFunction
   /** From the leaves upwards; the last level is the root alone. */
   readonly #levels: Digest[][]
+  /** Per level, by node: what was hashed last, kept up to date, so that a changed child does not write all of them anew. */
+  readonly #encoded: (Uint8Array | undefined)[][] = []
   /** Nodes of level 1 with a child that was replaced since they were hashed. */
-  readonly #stale = new Set<number>()
+  readonly #stale: Set<number>
 
-  constructor(hash: HashFunction, leaves: readonly Digest[]) {
-    assert(leaves.length > 1, 'a digest tree has more than one leaf')
+  /** Over these leaves, all of it hashed now; or a copy of another tree, which hashes nothing. */
+  constructor(hash: HashFunction, from: readonly Digest[] | DigestTree) {
     this.#hash = hash
-    this.#levels = [[...leaves]]
+    if (from instanceof DigestTree) {
+      this.#levels = from.#levels.map((level) => level.slice())
+      this.#stale = new Set(from.#stale)
+      return
+    }
+    assert(from.length > 1, 'a digest tree has more than one leaf')
+    this.#stale = new Set()
+    this.#levels = [[...from]]
     for (let below = this.#levelAt(0); below.length > 1; below = this.#levelAt(this.height)) {
       const count = Math.ceil(below.length / FAN_OUT)
       this.#levels.push([])
       for (let index = 0; index < count; index += 1) this.#hashNode(this.height, index)
     }
+  }
+
+  /** A tree of its own with the same leaves: what is replaced in one does not show in the other. */
+  fork(): DigestTree {
+    return new DigestTree(this.#hash, this)
   }
 
   get height(): number {
@@ -53,7 +73,7 @@ export class DigestTree implements DigestTreeView {
     const leaves = this.#levelAt(0)
     assert(index >= 0 && index < leaves.length, 'the leaf exists')
     if (leaves[index] === digest) return
-    leaves[index] = digest
+    this.#replace(0, index, digest)
     this.#stale.add(Math.floor(index / FAN_OUT))
   }
 
@@ -78,13 +98,39 @@ export class DigestTree implements DigestTreeView {
   }
 
   #hashNode(level: number, index: number): void {
+    this.#replace(level, index, this.#hash(this.#encodedNode(level, index)))
+  }
+
+  #encodedNode(level: number, index: number): Uint8Array {
+    const known = this.#encoded[level]?.[index]
+    if (known !== undefined) return known
     const children = this.#levelAt(level - 1).slice(index * FAN_OUT, (index + 1) * FAN_OUT)
-    this.#levelAt(level)[index] = this.#hash(encodeCanonical(['node', ...children]))
+    const encoded = encodeCanonical(['node', ...children])
+    const nodes = this.#encoded[level] ?? []
+    this.#encoded[level] = nodes
+    const isFull = children.length === FAN_OUT && children.every(({ length }) => length === DIGEST_CHARS)
+    if (isFull) nodes[index] = encoded
+    return encoded
+  }
+
+  #replace(level: number, index: number, digest: Digest): void {
+    this.#levelAt(level)[index] = digest
+    const nodes = this.#encoded[level + 1]
+    const parent = Math.floor(index / FAN_OUT)
+    const encoded = nodes?.[parent]
+    if (nodes === undefined || encoded === undefined) return
+    if (digest.length === DIGEST_CHARS) writeDigest(encoded, index % FAN_OUT, digest)
+    else nodes[parent] = undefined
   }
 
   #levelAt(level: number): Digest[] {
     return present(this.#levels[level], 'the level exists')
   }
+}
+
+function writeDigest(node: Uint8Array, child: number, digest: Digest): void {
+  const start = NODE_HEAD_BYTES + child * (DIGEST_HEAD_BYTES + DIGEST_CHARS) + DIGEST_HEAD_BYTES
+  for (let index = 0; index < DIGEST_CHARS; index += 1) node[start + index] = digest.charCodeAt(index)
 }
 
 /** The leaves in which two trees of one shape differ, in rising order; asks only below nodes that differ. */

@@ -7,13 +7,23 @@ import type { KeyRange } from './sorted-keys.ts'
 import type { Holdings, StateView } from './view.ts'
 import { getFrom, keptDigests, partitionAt, scanOf, scrubTreeOf } from './view.ts'
 
+/** A tree of digests as it stood some time before the State was frozen. */
+export interface OutdatedTree {
+  /** Nobody else's. */
+  readonly tree: DigestTree
+  /** Partitions written since. */
+  readonly written: ReadonlySet<number>
+}
+
 /** The State as it was when it was frozen; made by `State.freeze`. It never changes, whatever is written later. */
 export class FrozenState implements StateView {
   readonly #holdings: Holdings
   #tree: DigestTree | undefined
+  #outdated: OutdatedTree | undefined
 
-  constructor(holdings: Holdings) {
+  constructor(holdings: Holdings, outdated?: OutdatedTree) {
     this.#holdings = holdings
+    this.#outdated = outdated
   }
 
   get size(): number {
@@ -40,6 +50,10 @@ export class FrozenState implements StateView {
     return keptDigests(this.#holdings)
   }
 
+  digestKept(partition: number): Digest | undefined {
+    return partitionAt(this.#holdings, partition).digestKept
+  }
+
   /** One partition's share of `partitionDigests`. */
   partitionDigest(partition: number): Digest {
     return partitionAt(this.#holdings, partition).digest(this.#holdings.hash)
@@ -50,14 +64,26 @@ export class FrozenState implements StateView {
     return partitionAt(this.#holdings, partition).unhashed
   }
 
+  entriesIn(partition: number): number {
+    return partitionAt(this.#holdings, partition).values.size
+  }
+
   /** For a State that takes the partition over: nobody writes to it any more. */
   sharedPartition(partition: number): Partition {
     return partitionAt(this.#holdings, partition)
   }
 
   digestTree(): DigestTreeView {
-    this.#tree ??= new DigestTree(this.#holdings.hash, this.partitionDigests())
+    this.#tree ??= this.#makeTree()
     return this.#tree
+  }
+
+  #makeTree(): DigestTree {
+    if (this.#outdated === undefined) return new DigestTree(this.#holdings.hash, this.partitionDigests())
+    const { tree, written } = this.#outdated
+    this.#outdated = undefined
+    for (const partition of written) tree.replaceLeaf(partition, this.partitionDigest(partition))
+    return tree
   }
 
   scrub(): Digest {

@@ -1,5 +1,5 @@
 import type { CanonicalValue } from '../model/canonical.ts'
-import { encodeCanonical } from '../model/canonical.ts'
+import { hashCanonical } from '../model/canonical.ts'
 import type { Digest, HashFunction } from '../model/digest.ts'
 
 /**
@@ -9,6 +9,9 @@ import type { Digest, HashFunction } from '../model/digest.ts'
 export const PARTITIONS = 1024
 
 export type Entry = readonly [key: string, value: CanonicalValue]
+
+/** Most partitions of a small State hold nothing. */
+const NO_ENTRIES: readonly Entry[] = []
 
 const FNV_OFFSET = 0x811c9dc5
 const FNV_PRIME = 0x01000193
@@ -29,12 +32,21 @@ export function partitionOf(key: string): number {
   return (hash ^ (hash >>> 10) ^ (hash >>> 20)) & (PARTITIONS - 1)
 }
 
+const nothing = new WeakMap<HashFunction, Digest>()
+
+/** Most partitions of a small State hold nothing. */
+function digestOfNothing(hash: HashFunction): Digest {
+  const known = nothing.get(hash) ?? digestOfEntries(hash, [])
+  nothing.set(hash, known)
+  return known
+}
+
 /** The digest of a partition that holds these entries; they must be in key order. */
 export function digestOfEntries(hash: HashFunction, entries: readonly Entry[]): Digest {
   // The first word keeps a partition's bytes from ever being those of a node of the digest tree.
   const flat: CanonicalValue[] = ['partition']
   for (const [key, value] of entries) flat.push(key, value)
-  return hash(encodeCanonical(flat))
+  return hashCanonical(hash, flat)
 }
 
 /**
@@ -67,8 +79,14 @@ export class Partition {
     return this.#digest === undefined ? this.values.size : 0
   }
 
+  /** Undefined when something was written since it was computed. */
+  get digestKept(): Digest | undefined {
+    return this.#digest
+  }
+
   /** In key order, which for `sort` without a comparison is the order of UTF-16 code units. */
   entries(): readonly Entry[] {
+    if (this.values.size === 0) return NO_ENTRIES
     const entries: Entry[] = []
     for (const key of [...this.values.keys()].sort()) {
       const value = this.values.get(key)
@@ -85,6 +103,6 @@ export class Partition {
 
   /** From what is held now, whatever was kept; keeps nothing. */
   scrub(hash: HashFunction): Digest {
-    return digestOfEntries(hash, this.entries())
+    return this.values.size === 0 ? digestOfNothing(hash) : digestOfEntries(hash, this.entries())
   }
 }

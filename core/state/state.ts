@@ -72,10 +72,12 @@ export class State implements StateView {
 
   /**
    * Holds these entries in a partition and nothing else: for a checkpoint that is loaded, a State that is received.
-   * Who received them compares `digestOfEntries` first, and gives it, so that it is not computed again.
+   *
+   * `digest`: what the entries were verified against, and decoded from. It is not computed again, vouches for their
+   * being canonical, and says that nobody else writes to them: they are held as they are, not copied.
    *
    * @throws InvariantError when a key is another partition's, or comes twice.
-   * @throws NotCanonicalError as `set` does; in either case nothing is changed.
+   * @throws NotCanonicalError as `set` does, without a digest; in either case nothing is changed.
    */
   replacePartition(partition: number, entries: Iterable<Entry>, digest?: Digest): void {
     const { keys, partitions } = this.#holdings
@@ -84,7 +86,7 @@ export class State implements StateView {
       assert(partitionOf(key) === partition, 'each key belongs to the partition')
       assert(!values.has(key), 'each key comes once')
       if (!key.isWellFormed()) throw new NotCanonicalError('the key', 'is not well-formed Unicode')
-      values.set(key, held(value))
+      values.set(key, digest === undefined ? held(value) : frozen(value))
     }
     for (const key of partitionAt(this.#holdings, partition).values.keys()) if (!values.has(key)) keys.delete(key)
     for (const key of values.keys()) keys.add(key)
@@ -109,7 +111,8 @@ export class State implements StateView {
   freeze(): FrozenState {
     const { hash, partitions, keys } = this.#holdings
     this.#owner = {}
-    return new FrozenState({ hash, partitions: partitions.slice(), keys: keys.fork() })
+    const outdated = this.#tree && { tree: this.#tree.fork(), written: new Set(this.#written) }
+    return new FrozenState({ hash, partitions: partitions.slice(), keys: keys.fork() }, outdated)
   }
 
   root(): Digest {
@@ -118,6 +121,10 @@ export class State implements StateView {
 
   partitionDigests(): readonly Digest[] {
     return keptDigests(this.#holdings)
+  }
+
+  digestKept(partition: number): Digest | undefined {
+    return partitionAt(this.#holdings, partition).digestKept
   }
 
   digestTree(): DigestTreeView {
@@ -180,4 +187,11 @@ export class State implements StateView {
 /** A frozen value nobody else can reach. Bytes cannot be frozen, so a copy of them is held. */
 function held(value: CanonicalValue): CanonicalValue {
   return value instanceof Uint8Array ? new Uint8Array(value) : toCanonical(value)
+}
+
+/** The very value, which nobody can change from now on, except for bytes, which cannot be frozen. */
+function frozen(value: CanonicalValue): CanonicalValue {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || Object.isFrozen(value)) return value
+  for (const item of Object.values<CanonicalValue>(value)) frozen(item)
+  return Object.freeze(value)
 }

@@ -23,6 +23,8 @@ export interface StateView {
   /** The digest of everything held. Hashes only what was written since it was last asked for. */
   root: () => Digest
   partitionDigests: () => readonly Digest[]
+  /** One partition's share of `partitionDigests`, if it is there already. */
+  digestKept: (partition: number) => Digest | undefined
   /** As it stands now: later writes do not show in it. */
   digestTree: () => DigestTreeView
   /** As `root`, but from the data really held, never from kept digests: it notices memory that rotted. */

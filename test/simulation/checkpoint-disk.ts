@@ -178,7 +178,7 @@ export class CheckpointDisk {
   /** As the store does it: the certificate of one with the same root speaks of the new one, too. */
   #put(effect: Extract<DiskEffect, { kind: 'checkpoint' }>): CheckpointInfo {
     const before = this.infos.find(({ slot }) => slot === effect.slot)
-    const written = this.#held.put(MemoryCheckpoints.encode(effect))
+    const written = this.#held.put(this.#held.encode(effect))
     if (before?.certificate === undefined || before.root !== written.root) return written
     this.#held.certify(before.certificate)
     return { ...written, certificate: before.certificate }

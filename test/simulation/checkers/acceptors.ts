@@ -1,4 +1,3 @@
-import { equalBytes } from '../../../core/base/bytes.ts'
 import type { Ballot } from '../../../core/model/ballot.ts'
 import { ballotText } from '../../../core/model/ballot.ts'
 import type { BindingReply, OrderingMessage } from '../../../core/wire/ordering.ts'
@@ -60,14 +59,14 @@ export class AcceptorChecker {
     this.#proposals.set(slot, proposals)
     const before = proposals.get(number)
     if (before !== undefined) {
-      holds(before.value === value || equalBytes(before.value, value), 'one batch a ballot', () => {
+      holds(before.value === value || Buffer.compare(before.value, value) === 0, 'one batch a ballot', () => {
         return `ballot ${ballotText(ballot)} proposes two batches for slot ${slot}`
       })
       return
     }
     const chosen = this.#chosen[slot]
     if (chosen !== undefined && number > numberOf(chosen.ballot)) {
-      holds(equalBytes(chosen.value, value), 'P2c', () => {
+      holds(Buffer.compare(chosen.value, value) === 0, 'P2c', () => {
         return `${ballotText(ballot)} proposes another batch for slot ${slot} than ${ballotText(chosen.ballot)} had chosen`
       })
     }
@@ -123,7 +122,7 @@ export class AcceptorChecker {
       this.#checkHigher(slot, ballot, value)
       return
     }
-    holds(before.value === value || equalBytes(before.value, value), 'agreement', () => {
+    holds(before.value === value || Buffer.compare(before.value, value) === 0, 'agreement', () => {
       return `slot ${slot} was chosen in ${ballotText(before.ballot)} and differently in ${ballotText(ballot)}`
     })
   }
@@ -132,7 +131,7 @@ export class AcceptorChecker {
   #checkHigher(slot: number, ballot: Ballot, value: Uint8Array): void {
     for (const [number, other] of this.#proposals.get(slot) ?? []) {
       if (number <= numberOf(ballot)) continue
-      holds(equalBytes(other.value, value), 'P2c', () => {
+      holds(Buffer.compare(other.value, value) === 0, 'P2c', () => {
         return `${ballotText(other.ballot)} proposed another batch for slot ${slot} than ${ballotText(ballot)} has chosen`
       })
     }

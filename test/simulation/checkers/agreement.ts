@@ -1,4 +1,3 @@
-import { equalBytes } from '../../../core/base/bytes.ts'
 import type { Digest } from '../../../core/model/digest.ts'
 import { slot as toSlot } from '../../../core/model/ids.ts'
 import type { Replica } from '../../../core/replica/replica.ts'
@@ -92,14 +91,14 @@ export class AgreementChecker {
   #checkValue(node: number, slot: number, value: Uint8Array): void {
     const known = this.#values[slot]
     if (known !== undefined) {
-      holds(known === value || equalBytes(known, value), 'agreement', () => {
+      holds(known === value || Buffer.compare(known, value) === 0, 'agreement', () => {
         return `slot ${slot} was decided twice, differently, last at ${nodeName(node)}`
       })
       return
     }
     const chosen = this.#init.chosen(slot)
     holds(chosen !== undefined, 'agreement', () => `${nodeName(node)} decided slot ${slot}, which no quorum accepted`)
-    holds(equalBytes(chosen, value), 'agreement', () => {
+    holds(Buffer.compare(chosen, value) === 0, 'agreement', () => {
       return `${nodeName(node)} decided another batch for slot ${slot} than a quorum accepted`
     })
     this.#values.push(value)

@@ -25,6 +25,18 @@ describe('equalBytes', () => {
   it('looks only at the window of a view', () => {
     expect(equalBytes(bytes(9, 1, 2, 9).subarray(1, 3), bytes(1, 2))).toBe(true)
   })
+
+  it('notices one byte of many, wherever it is', () => {
+    const count = 131
+    const left = Uint8Array.from({ length: count + 3 }, (_, index) => index * 7).subarray(3)
+    const right = Uint8Array.from(left)
+    expect([equalBytes(left, right), equalBytes(left, left)]).toEqual([true, true])
+    for (let index = 0; index < count; index += 1) {
+      right[index] = (right[index] ?? 0) ^ 0x80
+      expect(equalBytes(left, right)).toBe(false)
+      right[index] = left[index] ?? 0
+    }
+  })
 })
 
 describe('concatBytes', () => {

@@ -18,6 +18,27 @@ describe('digest tree', () => {
     expect(grown.leaves).toEqual(digests)
   })
 
+  it('gives a copy that hashes nothing, and goes its own way', () => {
+    let hashes = 0
+    const tree = new DigestTree((bytes) => {
+      hashes += 1
+      return sha256(bytes)
+    }, leaves('a'))
+    tree.replaceLeaf(40, leaf('pending'))
+    hashes = 0
+    const fork = tree.fork()
+    expect(hashes).toBe(0)
+    tree.replaceLeaf(7, leaf('mine'))
+    fork.replaceLeaf(900, leaf('theirs'))
+    const withLeaves = (changes: readonly (readonly [number, string])[]): Digest => {
+      const digests = [...leaves('a')]
+      for (const [index, text] of changes) digests[index] = leaf(text)
+      return new DigestTree(sha256, digests).root
+    }
+    expect(tree.root).toBe(withLeaves([[40, 'pending'], [7, 'mine']])) // prettier-ignore
+    expect(fork.root).toBe(withLeaves([[40, 'pending'], [900, 'theirs']])) // prettier-ignore
+  })
+
   it('changes its root with any single leaf', () => {
     const tree = new DigestTree(sha256, leaves('a'))
     const roots = new Set([tree.root])

@@ -6,7 +6,7 @@ import type { CanonicalValue } from '../../../core/model/canonical.ts'
 import { NotCanonicalError } from '../../../core/model/canonical.ts'
 import type { Digest, HashFunction } from '../../../core/model/digest.ts'
 import { DigestTree, differingLeaves } from '../../../core/state/digest-tree.ts'
-import { PARTITIONS, partitionOf } from '../../../core/state/partition.ts'
+import { PARTITIONS, digestOfEntries, partitionOf } from '../../../core/state/partition.ts'
 import { State } from '../../../core/state/state.ts'
 import { sha256 } from './sha256.ts'
 
@@ -69,7 +69,7 @@ describe('state', () => {
   it('hashes for its root only the partitions that were written, and the nodes above them', () => {
     const { hash, count } = counted()
     const state = new State(hash)
-    for (let index = 0; index < 5000; index += 1) state.set(`key ${index}`, index)
+    for (let index = 0; index < 20_000; index += 1) state.set(`key ${index}`, index)
     state.root()
     expect(count(() => state.root())).toBe(0)
     expect(
@@ -192,6 +192,8 @@ describe('frozen views', () => {
     const kept: { frozen: ReturnType<State['freeze']>; entries: unknown; root: Digest }[] = []
     for (let step = 0; step < 6000; step += 1) {
       writeBoth(prng, state, model)
+      // Some are frozen before a root was ever asked for, some long after, some just after.
+      if (step % 2000 === 1300 || step === 2500) state.root()
       if (step % 1000 === 500) {
         kept.push({ frozen: state.freeze(), entries: sortedEntries(model), root: plainState(model).root() })
       }
@@ -232,13 +234,16 @@ describe('frozen views', () => {
     state.root()
     let frozen = state.freeze()
     expect(count(() => (frozen = state.freeze()))).toBe(0)
-    expect(count(() => frozen.root())).toBe(33)
+    expect(count(() => frozen.root())).toBe(0)
     expect(
       count(() => {
         state.set('key 1', 'other')
         state.root()
       }),
     ).toBe(3)
+    state.set('key 2', 'other')
+    frozen = state.freeze()
+    expect(count(() => frozen.root())).toBe(3)
   })
 
   it('take nothing from a scan of them that is under way', () => {
@@ -266,6 +271,47 @@ describe('replacing partitions', () => {
     expect([target.root(), target.scrub()]).toEqual([source.root(), source.root()])
     expect(contents(target)).toEqual(contents(source))
     expect(target.size).toBe(source.size)
+  })
+
+  it('keeps the digest it is given, until something is written there', () => {
+    let hashed = 0
+    const state = new State((bytes) => {
+      hashed += 1
+      return sha256(bytes)
+    })
+    const source = filled(3000)
+    const digests = source.partitionDigests()
+    state.root()
+    for (const [partition, digest] of digests.entries()) {
+      state.replacePartition(partition, source.entries(partition), digest)
+    }
+    hashed = 0
+    expect(state.partitionDigests()).toEqual(digests)
+    expect([hashed, state.digestKept(3), state.freeze().digestKept(3)]).toEqual([0, digests[3], digests[3]])
+    expect([state.root(), state.scrub()]).toEqual([source.root(), source.root()])
+    const partition = partitionOf('key 5')
+    state.set('key 5', 'written')
+    source.set('key 5', 'written')
+    expect(state.digestKept(partition)).toBeUndefined()
+    expect([state.root(), state.scrub()]).toEqual([source.root(), source.root()])
+    state.replacePartition(partition, source.entries(partition))
+    expect(state.digestKept(partition)).toBeUndefined()
+    expect(state.root()).toBe(source.root())
+  })
+
+  it('holds what was verified as it is, and for good; what was not, as a copy', () => {
+    const [key, value] = ['key 1', { list: ['a', { deep: [1] }], bytes: new Uint8Array([1]) }]
+    const partition = partitionOf(key)
+    const digest = digestOfEntries(sha256, [[key, value]])
+    const copying = filled(0)
+    copying.replacePartition(partition, [[key, value]])
+    expect([copying.get(key) === value, Object.isFrozen(value)]).toEqual([false, false])
+    const trusting = filled(0)
+    trusting.replacePartition(partition, [[key, value]], digest)
+    expect(trusting.get(key)).toBe(value)
+    const [list, deep] = [value.list, value.list[1] as { deep: number[] }]
+    expect([value, list, deep, deep.deep].map((part) => Object.isFrozen(part))).toEqual([true, true, true, true])
+    expect(trusting.root()).toBe(copying.root())
   })
 
   it('leaves views that were frozen before as they were', () => {
