@@ -60,6 +60,7 @@ export interface BackupSettings {
   readonly rehearsal: boolean
   readonly leaseClockBoundMs?: number | undefined
   readonly checkpointPolicy?: { readonly slotsMax: number; readonly bytesMax: number } | undefined
+  readonly auditPolicy?: { readonly slotsMax: number; readonly intervalMs: number } | undefined
 }
 
 export interface BackupTotals {
@@ -98,6 +99,7 @@ export const settingsSchema = v.strictObject({
   rehearsal: v.boolean(),
   leaseClockBoundMs: v.optional(v.pipe(positive, v.maxValue(200))),
   checkpointPolicy: v.optional(v.strictObject({ slotsMax: positive, bytesMax: positive })),
+  auditPolicy: v.optional(v.strictObject({ slotsMax: positive, intervalMs: v.pipe(positive, v.minValue(100)) })),
 })
 
 export const headerSchema: v.GenericSchema<unknown, BackupHeader> = v.pipe(

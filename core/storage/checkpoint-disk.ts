@@ -13,8 +13,8 @@ export interface WritableFile {
 export interface ReadableFile {
   /** When it was opened. */
   readonly bytes: number
-  /** Shorter than asked for where the file ends. */
-  readonly read: (position: number, length: number) => Promise<Buffer>
+  /** Shorter than asked for where the file ends. `into`: memory that is used if it is large enough. */
+  readonly read: (position: number, length: number, into?: Buffer) => Promise<Buffer>
   readonly close: () => Promise<void>
 }
 
@@ -56,8 +56,8 @@ async function openForReading(file: string): Promise<ReadableFile> {
     const { size } = await handle.stat()
     return {
       bytes: size,
-      read: async (position, length) => {
-        const buffer = Buffer.allocUnsafe(length)
+      read: async (position, length, into) => {
+        const buffer = into !== undefined && into.length >= length ? into : Buffer.allocUnsafe(length)
         let filled = 0
         while (filled < length) {
           const { bytesRead } = await handle.read(buffer, filled, length - filled, position + filled)
@@ -91,10 +91,10 @@ export function guardedDisk(disk: CheckpointDisk): CheckpointDisk {
       const opened = await guarded('read', file, () => disk.open(file))
       return {
         bytes: opened.bytes,
-        read: (position, length) =>
+        read: (position, length, into) =>
           guarded('read', file, async () => {
             try {
-              return await opened.read(position, length)
+              return await opened.read(position, length, into)
             } catch (cause) {
               // A sector that cannot be read is gone, as one that reads as something else is.
               throw isUnreadable(cause) ? damaged(file, cause) : cause

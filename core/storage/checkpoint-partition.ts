@@ -7,6 +7,7 @@ import { encodeCanonical } from '../model/canonical.ts'
 import type { Digest, HashFunction } from '../model/digest.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Entry } from '../state/partition.ts'
+import { CanonicalWriter } from './canonical-writer.ts'
 import type { Slices } from './checkpoint-slices.ts'
 
 /**
@@ -19,51 +20,37 @@ export interface EncodedPartition {
 }
 
 const MIB = 1024 * 1024
-const KIND = encodeCanonical('partition')
+const KIND_TEXT = 'partition'
+const KIND = encodeCanonical(KIND_TEXT)
 
 /** SHA-256, as every digest; this room may not import the one of `crypto`. */
 export const sha256: HashFunction = (bytes) => hash('sha256', bytes, 'hex') as Digest
 export const EMPTY_PARTITION_DIGEST: Digest = sha256(encodeCanonical(['partition']))
 
-/** Values are encoded some at a time: one by one is slow, all at once keeps the loop. */
-const BATCH_ENTRIES_MAX = 512
-const BATCH_WEIGHT_MAX = 64 * 1024
 /** Encodings up to this are unpacked and decoded in one go: less work, and it fits a slice. */
 const WHOLE_BYTES_MAX = 256 * 1024
 
-/** @returns undefined when the encoding passes `LIMITS.partitionBytesMax`. */
+/**
+ * `writer`: its memory is used; the encoding is good until it is used again.
+ *
+ * @returns undefined when the encoding passes `LIMITS.partitionBytesMax`.
+ */
 export async function encodePartition(
   entries: readonly Entry[],
   slices: Slices,
+  writer = new CanonicalWriter(),
 ): Promise<EncodedPartition | undefined> {
-  const chunks: Uint8Array[] = [arrayHead(1 + 2 * entries.length), KIND]
-  let bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-  for (let next = 0; next < entries.length;) {
-    const flat: CanonicalValue[] = []
-    for (let weight = 0; weight < BATCH_WEIGHT_MAX && flat.length < 2 * BATCH_ENTRIES_MAX; next += 1) {
-      const entry = entries[next]
-      if (entry === undefined) break
-      flat.push(entry[0], entry[1])
-      weight += entry[0].length + weightOf(entry[1])
-    }
-    // An array is its head and its items, one after the other.
-    const chunk = encodeCanonical(flat).subarray(arrayHead(flat.length).length)
-    chunks.push(chunk)
-    bytes += chunk.length
-    if (bytes > LIMITS.partitionBytesMax) return undefined
+  writer.clear()
+  writer.append(arrayHead(1 + 2 * entries.length))
+  writer.value(KIND_TEXT)
+  for (const [key, value] of entries) {
+    writer.value(key)
+    writer.value(value)
+    if (writer.bytes > LIMITS.partitionBytesMax) return undefined
     if (slices.spent) await slices.pause()
   }
-  const raw = await joined(chunks, bytes, slices)
+  const raw = await joined(writer.chunks(), writer.bytes, slices)
   return { raw, digest: await digestOf(raw, slices) }
-}
-
-/** About the bytes of its encoding. */
-function weightOf(value: CanonicalValue): number {
-  if (typeof value === 'string' || value instanceof Uint8Array) return value.length
-  if (typeof value !== 'object' || value === null) return 8
-  let weight = 1
-  for (const [key, item] of Object.entries<CanonicalValue>(value)) weight += key.length + weightOf(item)
-  return weight
 }
 
 /** Source: RFC 8949, 3.1 (major type 4) and 4.2.1 (shortest form). */
@@ -75,6 +62,8 @@ function arrayHead(items: number): Uint8Array {
 }
 
 async function joined(chunks: readonly Uint8Array[], bytes: number, slices: Slices): Promise<Uint8Array> {
+  const [first] = chunks
+  if (first !== undefined && chunks.length === 1) return first
   const raw = Buffer.allocUnsafe(bytes)
   let offset = 0
   for (const chunk of chunks) {
@@ -87,22 +76,32 @@ async function joined(chunks: readonly Uint8Array[], bytes: number, slices: Slic
 
 /** SHA-256, a MiB at a time. */
 export async function digestOf(bytes: Uint8Array, slices: Slices): Promise<Digest> {
-  if (bytes.length <= MIB) return sha256(bytes)
+  return bytes.length <= MIB ? sha256(bytes) : digestOfChunks([bytes], slices)
+}
+
+export function lengthOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0)
+}
+
+/** Of the chunks, one after the other. */
+export async function digestOfChunks(chunks: readonly Uint8Array[], slices: Slices): Promise<Digest> {
   const hashing = createHash('sha256')
-  for (let offset = 0; offset < bytes.length; offset += MIB) {
-    hashing.update(bytes.subarray(offset, offset + MIB))
-    if (slices.spent) await slices.pause()
+  for (const bytes of chunks) {
+    for (let offset = 0; offset < bytes.length; offset += MIB) {
+      hashing.update(bytes.subarray(offset, offset + MIB))
+      if (slices.spent) await slices.pause()
+    }
   }
   return hashing.digest('hex') as Digest
 }
 
 const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
-const LEVEL = 1
+export const PACKING_LEVEL = 1
 /** Up to this it is packed at once: the way to the pool and back costs more, and a busy loop takes long to come back. */
 const PACKED_AT_ONCE_BYTES_MAX = 16 * 1024
 /** Packing fewer costs a thread's time and saves nothing. */
-const PACKED_BYTES_MIN = 128
+export const PACKED_BYTES_MIN = 128
 const CHUNK_BYTES_MIN = 1024
 /** Unpacking fewer takes about a tenth of a millisecond: less than the way to the pool and back. */
 const UNPACKED_HERE_BYTES_MAX = 64 * 1024
@@ -110,7 +109,7 @@ const UNPACKED_HERE_BYTES_MAX = 64 * 1024
 /** Zstandard where that is smaller, the bytes themselves otherwise: so equal lengths say that nothing was packed. */
 export async function packPartition(raw: Uint8Array): Promise<Uint8Array> {
   if (raw.length < PACKED_BYTES_MIN) return raw
-  const options = { params: { [constants.ZSTD_c_compressionLevel]: LEVEL }, chunkSize: chunkBytes(raw.length) }
+  const options = { params: { [constants.ZSTD_c_compressionLevel]: PACKING_LEVEL }, chunkSize: chunkBytes(raw.length) }
   const isSmall = raw.length <= PACKED_AT_ONCE_BYTES_MAX
   const packed = isSmall ? zstdCompressSync(raw, options) : await compress(raw, options)
   return packed.length < raw.length ? packed : raw

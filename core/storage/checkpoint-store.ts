@@ -19,6 +19,7 @@ import type { OpenCheckpoint, PieceQuery } from './checkpoint-reading.ts'
 import { Slices } from './checkpoint-slices.ts'
 import { writeVerified } from './checkpoint-writing.ts'
 import { StorageError } from './errors.ts'
+import { ReceivedPartitions } from './received-partitions.ts'
 
 /** Unit: ms. A checkpoint of 100 MB takes some seconds of work of a millisecond each, and this after each. */
 const REST_MS = 8
@@ -62,6 +63,7 @@ class FileCheckpointStore implements CheckpointStore {
   readonly #slices = new Slices()
   /** For what nobody waits for. */
   readonly #calmSlices = new Slices(REST_MS)
+  readonly #received = new ReceivedPartitions()
   #checkpoints: readonly CheckpointInfo[] = []
   #damaged: DamagedFile
   #queue: Promise<unknown> = Promise.resolve()
@@ -88,16 +90,17 @@ class FileCheckpointStore implements CheckpointStore {
     return bytes
   }
 
-  async write({ isAwaited, ...frozen }: Parameters<CheckpointStore['write']>[0]): Promise<CheckpointInfo> {
+  async write({ isAwaited = false, ...frozen }: Parameters<CheckpointStore['write']>[0]): Promise<CheckpointInfo> {
     const startMs = performance.now()
     return this.#inTurn(async () => {
       const unfinishedFile = this.#named(unfinished(checkpointName(frozen.slot, 'synod')))
       const proceed = (): void => {
         this.#refuseClosed()
       }
-      const slices = isAwaited === true ? this.#slices : this.#calmSlices
-      const init = { disk: this.#disk, named: unfinishedFile, slices, proceed }
-      const { index, fileBytes } = await writeVerified(init, frozen)
+      const slices = isAwaited ? this.#slices : this.#calmSlices
+      const init = { disk: this.#disk, named: unfinishedFile, slices, isAwaited, received: this.#received, proceed }
+      // Afterwards it is on the disk, or nobody asks for it any more, or what was kept is not what came.
+      const { index, fileBytes } = await writeVerified(init, frozen).finally(() => this.#received.clear())
       const kept = await this.#publish(unfinishedFile.file, index)
       const { slot, timeMs, root, keys, stateBytes } = index
       const durationMs = performance.now() - startMs
@@ -142,7 +145,9 @@ class FileCheckpointStore implements CheckpointStore {
     if (this.#slices.spent) await this.#slices.pause()
     const raw = await unpackPartition(packed, rawBytes)
     if (raw === undefined || (await digestOf(raw, this.#slices)) !== digest) return undefined
-    return decodePartition(raw, this.#slices)
+    const entries = await decodePartition(raw, this.#slices)
+    if (entries !== undefined) this.#received.put(digest, { packed, rawBytes, keys: entries.length })
+    return entries
   }
 
   async keep(slots: readonly Slot[]): Promise<void> {

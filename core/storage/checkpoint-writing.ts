@@ -1,23 +1,32 @@
+import { present } from '../base/assert.ts'
+import type { Digest } from '../model/digest.ts'
 import type { Slot } from '../model/ids.ts'
 import { PARTITIONS } from '../state/partition.ts'
 import type { StateView } from '../state/view.ts'
+import { CanonicalWriter } from './canonical-writer.ts'
 import type { CheckpointDisk, WritableFile } from './checkpoint-disk.ts'
 import { checkpointFailed, isDamage } from './checkpoint-disk.ts'
 import type { CheckpointIndex, NamedFile, PackedPartition } from './checkpoint-file.ts'
 import { indexAndFooter, rootOf } from './checkpoint-file.ts'
-import { encodePartition, packPartition } from './checkpoint-partition.ts'
-import type { EncodedPartition } from './checkpoint-partition.ts'
-import { openCheckpoint, POOL_TASKS_MAX, verifiedPartitions } from './checkpoint-reading.ts'
+import { encodePartition, lengthOf, PACKED_BYTES_MIN, PACKING_LEVEL, packPartition } from './checkpoint-partition.ts'
+import { openCheckpoint, POOL_TASKS_MAX, verifiedPartitions, verifyPartitions } from './checkpoint-reading.ts'
 import type { Slices } from './checkpoint-slices.ts'
 import { inOrder } from './checkpoint-slices.ts'
+import type { ReceivedPartitions } from './received-partitions.ts'
+import { ZstdLane } from './zstd-lane.ts'
 
 /** Small partitions gather until so many bytes are written at once. */
 const WRITE_BYTES = 256 * 1024
+/** Synced as it grows: the log's sync, on the same disk, never waits behind more than this. */
+const SYNC_BYTES = 4 * 1024 * 1024
 
 export interface WritingInit {
   readonly disk: CheckpointDisk
   readonly named: NamedFile
   readonly slices: Slices
+  /** As fast as can be, with what was received as it came. Otherwise gently: with little memory, so that V8 rests. */
+  readonly isAwaited: boolean
+  readonly received: Pick<ReceivedPartitions, 'get'>
   /** Throws when the store is to be closed: asked often. */
   readonly proceed: () => void
 }
@@ -60,12 +69,13 @@ async function writeCheckpoint(init: WritingInit, frozen: FrozenCheckpoint): Pro
     const output = new GatheringFile(file)
     const partitions: PackedPartition[] = []
     let [keys, stateBytes] = [0, 0]
-    for await (const part of inOrder(encodedPartitions(init, frozen.state), POOL_TASKS_MAX, packed)) {
+    for await (const part of packedPartitions(init, frozen.state)) {
       const { number, digest, rawBytes } = part
-      partitions.push({ number, offset: output.bytes, packedBytes: part.packed.length, rawBytes, digest })
+      const packedBytes = lengthOf(part.packed)
+      partitions.push({ number, offset: output.bytes, packedBytes, rawBytes, digest })
       keys += part.keys
       stateBytes += rawBytes
-      await output.append(part.packed)
+      for (const chunk of part.packed) await output.append(chunk)
     }
     const index = { slot, timeMs, root: rootOf(partitions), keys, stateBytes, partitions }
     await output.append(indexAndFooter(index, named.owner))
@@ -77,38 +87,109 @@ async function writeCheckpoint(init: WritingInit, frozen: FrozenCheckpoint): Pro
   }
 }
 
-interface NumberedPartition extends EncodedPartition {
+interface NumberedPartition {
   readonly number: number
   readonly keys: number
+  readonly digest: Digest
+  readonly rawBytes: number
+  readonly packed: readonly Uint8Array[]
 }
 
-async function* encodedPartitions(
-  { named, slices, proceed }: WritingInit,
+/** In order. What was received is written as it came; the rest is encoded and packed. */
+async function* packedPartitions(
+  init: WritingInit,
   state: StateView,
 ): AsyncGenerator<NumberedPartition, undefined, undefined> {
-  for (let number = 0; number < PARTITIONS; number += 1) {
-    proceed()
-    if (slices.spent) await slices.pause()
-    const entries = state.entries(number)
-    if (entries.length === 0) continue
-    const encoded = await encodePartition(entries, slices)
-    if (encoded === undefined) throw checkpointFailed(named.file, 'large')
-    yield { ...encoded, number, keys: entries.length }
+  if (init.isAwaited) {
+    yield* inOrder(awaitedPartitions(init, state), POOL_TASKS_MAX, packedHere)
+    return
+  }
+  const lane = ZstdLane.packing(PACKING_LEVEL)
+  try {
+    for await (const { raw, ...partition } of encodedPartitions(init, state, new CanonicalWriter())) {
+      yield { ...partition, packed: await packedIn(lane, raw) }
+    }
+  } finally {
+    lane.close()
   }
 }
 
-async function packed({ number, keys, digest, raw }: NumberedPartition) {
-  return { number, keys, digest, rawBytes: raw.length, packed: await packPartition(raw) }
+interface RawPartition extends Omit<NumberedPartition, 'packed'> {
+  readonly raw: Uint8Array
 }
 
-async function verify({ disk, named, slices, proceed }: WritingInit, written: CheckpointIndex): Promise<void> {
+/** Each is packed while the next is encoded, so none shares memory with another. */
+async function* awaitedPartitions(
+  init: WritingInit,
+  state: StateView,
+): AsyncGenerator<NumberedPartition | RawPartition, undefined, undefined> {
+  const { received, slices, proceed } = init
+  for (let number = 0; number < PARTITIONS; number += 1) {
+    proceed()
+    if (slices.spent) await slices.pause()
+    const digest = state.digestKept(number)
+    const came = digest === undefined ? undefined : received.get(digest)
+    if (digest !== undefined && came !== undefined) {
+      yield { number, keys: came.keys, digest, rawBytes: came.rawBytes, packed: [came.packed] }
+    } else {
+      const encoded = await encodedAt(init, { state, number, writer: new CanonicalWriter() })
+      if (encoded !== undefined) yield encoded
+    }
+  }
+}
+
+/** `writer`: each partition takes the memory of the one before. */
+async function* encodedPartitions(
+  init: WritingInit,
+  state: StateView,
+  writer: CanonicalWriter,
+): AsyncGenerator<RawPartition, undefined, undefined> {
+  for (let number = 0; number < PARTITIONS; number += 1) {
+    init.proceed()
+    if (init.slices.spent) await init.slices.pause()
+    const encoded = await encodedAt(init, { state, number, writer })
+    if (encoded !== undefined) yield encoded
+  }
+}
+
+/** @returns undefined for a partition that is empty. */
+async function encodedAt(
+  { named, slices }: WritingInit,
+  { state, number, writer }: { readonly state: StateView; readonly number: number; readonly writer: CanonicalWriter },
+): Promise<RawPartition | undefined> {
+  const entries = state.entries(number)
+  if (entries.length === 0) return undefined
+  const encoded = await encodePartition(entries, slices, writer)
+  if (encoded === undefined) throw checkpointFailed(named.file, 'large')
+  return { ...encoded, number, keys: entries.length, rawBytes: encoded.raw.length }
+}
+
+async function packedHere(partition: NumberedPartition | RawPartition): Promise<NumberedPartition> {
+  if ('packed' in partition) return partition
+  const { raw, ...rest } = partition
+  return { ...rest, packed: [await packPartition(raw)] }
+}
+
+/** As `packPartition` does. */
+async function packedIn(lane: ZstdLane, raw: Uint8Array): Promise<readonly Uint8Array[]> {
+  if (raw.length < PACKED_BYTES_MIN) return [raw]
+  // What packs to more is not used.
+  const packed = present(await lane.run(raw, 2 * raw.length + PACKED_BYTES_MIN), 'whatever bytes can be packed')
+  return lengthOf(packed) < raw.length ? packed : [raw]
+}
+
+async function verify(
+  { disk, named, slices, isAwaited, proceed }: WritingInit,
+  written: CheckpointIndex,
+): Promise<void> {
   try {
     const opened = await openCheckpoint(disk, named)
     try {
       if (opened.index.root !== written.root || opened.index.slot !== written.slot) {
         throw checkpointFailed(named.file, 'differs')
       }
-      for await (const _ of verifiedPartitions(opened, slices)) proceed()
+      if (isAwaited) for await (const _ of verifiedPartitions(opened, slices)) proceed()
+      else await verifyPartitions(opened, slices, proceed)
     } finally {
       await opened.file.close()
     }
@@ -120,8 +201,9 @@ async function verify({ disk, named, slices, proceed }: WritingInit, written: Ch
 /** Makes few large writes of many small ones. */
 class GatheringFile {
   readonly #file: WritableFile
-  #gathered: Uint8Array[] = []
+  readonly #gathered = Buffer.allocUnsafe(WRITE_BYTES)
   #gatheredBytes = 0
+  #unsyncedBytes = 0
   #bytes = 0
 
   constructor(file: WritableFile) {
@@ -133,18 +215,30 @@ class GatheringFile {
     return this.#bytes
   }
 
+  /** `bytes` may change afterwards. */
   async append(bytes: Uint8Array): Promise<void> {
-    this.#gathered.push(bytes)
-    this.#gatheredBytes += bytes.length
     this.#bytes += bytes.length
-    if (this.#gatheredBytes >= WRITE_BYTES) await this.flush()
+    if (this.#gatheredBytes + bytes.length > WRITE_BYTES) await this.flush()
+    if (bytes.length > WRITE_BYTES) {
+      await this.#write(bytes)
+      return
+    }
+    this.#gathered.set(bytes, this.#gatheredBytes)
+    this.#gatheredBytes += bytes.length
   }
 
   async flush(): Promise<void> {
-    const gathered = this.#gathered
-    this.#gathered = []
+    if (this.#gatheredBytes === 0) return
+    const gathered = this.#gathered.subarray(0, this.#gatheredBytes)
     this.#gatheredBytes = 0
-    const [first] = gathered
-    if (first !== undefined) await this.#file.append(gathered.length === 1 ? first : Buffer.concat(gathered))
+    await this.#write(gathered)
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    await this.#file.append(bytes)
+    this.#unsyncedBytes += bytes.length
+    if (this.#unsyncedBytes < SYNC_BYTES) return
+    this.#unsyncedBytes = 0
+    await this.#file.sync()
   }
 }

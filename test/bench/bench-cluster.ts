@@ -11,6 +11,8 @@ const CLUSTER = 'bench'
 const TIMEOUT_MS = 20_000
 const LOOK_MS = 25
 const FOUNDED_MS_MAX = 60_000
+/** More than a run of some minutes sees. */
+const ELECTIONS_MAX = 500
 
 export type CheckpointPolicy = NonNullable<ConsoleArgument<'cluster.try'>['checkpointPolicy']>
 
@@ -59,6 +61,12 @@ export class BenchCluster {
   /** Orders a CHECKPOINT. @returns its slot. */
   async checkpoint(): Promise<number> {
     return slotOf(await this.#call('cluster.checkpoint', { cluster: CLUSTER, timeoutMs: TIMEOUT_MS }))
+  }
+
+  /** How many elections were seen so far. */
+  async elections(): Promise<number> {
+    const { elections } = await this.#call('cluster.elections', { cluster: CLUSTER, limit: ELECTIONS_MAX })
+    return elections.length
   }
 
   async view(): Promise<ClusterView> {

@@ -50,8 +50,8 @@ function kindLines(result: KindResults): readonly string[] {
     ...transfers.map((figures) => `  ${transferLine(figures)}`),
     `  before: ${baseline.requests} requests, p50 ${baseline.p50Ms.toFixed(1)} ms, p99 ${baseline.p99Ms.toFixed(1)} ms`,
     ...checkpoints.map(
-      ({ durationMs, stateBytes, latencies }) =>
-        `  checkpoint of ${(stateBytes / 1e6).toFixed(1)} MB in ${durationMs} ms: ${latencies.requests} requests, p50 ${latencies.p50Ms.toFixed(1)} ms, p99 ${latencies.p99Ms.toFixed(1)} ms`,
+      ({ durationMs, stateBytes, latencies, elections }) =>
+        `  checkpoint of ${(stateBytes / 1e6).toFixed(1)} MB in ${durationMs} ms: ${latencies.requests} requests, p50 ${latencies.p50Ms.toFixed(1)} ms, p99 ${latencies.p99Ms.toFixed(1)} ms, ${elections} elections`,
     ),
     ...goalsOf(result).map(
       ({ what, value, isReached }) => `  ${isReached ? 'reached' : 'MISSED '}  ${what}: ${value.toFixed(3)}`,

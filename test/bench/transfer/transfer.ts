@@ -34,6 +34,8 @@ export interface TransferFigures extends Transferred {
   readonly part: 'full' | 'partial'
   /** Undefined without load. */
   readonly latencies: Latencies | undefined
+  /** Seen meanwhile: one explains waits of seconds. */
+  readonly elections: number
 }
 
 export interface CheckpointFigures {
@@ -41,6 +43,8 @@ export interface CheckpointFigures {
   /** From the freeze until it was verified, of the slowest replica. */
   readonly durationMs: number
   readonly latencies: Latencies
+  /** Seen meanwhile. */
+  readonly elections: number
 }
 
 export interface KindResults {
@@ -110,6 +114,7 @@ export function transferLine({
   fromMs,
   toMs,
   phasesMs,
+  elections,
 }: TransferFigures) {
   const seconds = (toMs - fromMs) / 1000
   const rate = (stateBytes / 1e6 / seconds).toFixed(1)
@@ -118,7 +123,7 @@ export function transferLine({
     latencies === undefined
       ? 'no load'
       : `${latencies.requests} requests, p50 ${latencies.p50Ms.toFixed(1)} ms, p99 ${latencies.p99Ms.toFixed(1)} ms`
-  return `${part}: ${rate} MB/s of State (${(stateBytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s: ${phases.join(', ')}), ${(bytes / 1e6).toFixed(2)} MB moved of ${partitions} partitions (${((100 * bytes) / stateBytes).toFixed(2)} % of the State), ${wait}`
+  return `${part}: ${rate} MB/s of State (${(stateBytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s: ${phases.join(', ')}), ${(bytes / 1e6).toFixed(2)} MB moved of ${partitions} partitions (${((100 * bytes) / stateBytes).toFixed(2)} % of the State), ${wait}, ${elections} elections`
 }
 
 class TransferBench {
@@ -186,8 +191,10 @@ class TransferBench {
 
   async transfer(part: TransferFigures['part'], load: TransferLoad | undefined): Promise<TransferFigures> {
     if (load !== undefined) await sleep(SETTLE_MS)
+    const before = await this.#cluster.elections()
     const transferred = await watchTransfer(this.#cluster, RECEIVER, () => this.#cluster.start(RECEIVER))
-    return { ...transferred, part, latencies: await load?.within(transferred) }
+    const latencies = await load?.within(transferred)
+    return { ...transferred, part, latencies, elections: (await this.#cluster.elections()) - before }
   }
 
   async baseline(load: TransferLoad): Promise<Latencies> {
@@ -209,6 +216,7 @@ class TransferBench {
 
   /** A CHECKPOINT under load, from its order until all replicas have written and verified it. */
   async #checkpoint(load: TransferLoad): Promise<CheckpointFigures> {
+    const before = await this.#cluster.elections()
     const fromMs = performance.now()
     const slot = await this.#cluster.checkpoint()
     const view = await this.#cluster.until(`slot ${slot} is kept`, (seen) => isStable(seen, slot), STABLE_MS_MAX)
@@ -216,8 +224,9 @@ class TransferBench {
     const written = view.replicas.flatMap(({ storage }) => storage.checkpoints.filter((kept) => kept.slot === slot))
     const durationMs = Math.max(...written.map((kept) => kept.durationMs ?? 0))
     const latencies = await load.within(window)
+    const elections = (await this.#cluster.elections()) - before
     await sleep(SETTLE_MS)
-    return { stateBytes: written[0]?.stateBytes ?? 0, durationMs, latencies }
+    return { stateBytes: written[0]?.stateBytes ?? 0, durationMs, latencies, elections }
   }
 
   async packedPart(): Promise<number> {
