@@ -53,6 +53,8 @@ export class Checkpoints {
   readonly #source: Source
   readonly #transfer: Transfer
   #infos: readonly CheckpointInfo[] = []
+  /** On disk, and not used: neither to start from nor for others. */
+  #mistrusted: readonly Slot[] = []
   /** One is written at a time; of those that come meanwhile, the newest waits. */
   #writing: WriteEffect | undefined
   #waiting: WriteEffect | undefined
@@ -123,6 +125,11 @@ export class Checkpoints {
   found(infos: readonly CheckpointInfo[], slotLoaded: Slot): void {
     this.#infos = infos
     this.#counter.begin(slotLoaded)
+  }
+
+  /** Those found on disk, which are not to be used. They stay there until one that was received is stable here. */
+  mistrust(infos: readonly CheckpointInfo[]): void {
+    this.#mistrusted = infos.map(({ slot }) => slot)
   }
 
   /** A certificate that the durable log holds, verified before it was written. */
@@ -407,7 +414,8 @@ export class Checkpoints {
     const decided = this.#retention.decide(this.#infos, slotExecuted, this.#nowMs)
     // What is being written may be there by the time that others are removed.
     const writing = this.#writing === undefined ? [] : [this.#writing.slot]
-    const retained = { ...decided, checkpoints: [...new Set([...decided.checkpoints, ...writing])] }
+    const mistrusted = this.stable === undefined ? this.#mistrusted : []
+    const retained = { ...decided, checkpoints: [...new Set([...decided.checkpoints, ...writing, ...mistrusted])] }
     const before = this.#retained
     const isSame = retained.slot === before.slot && String(retained.checkpoints) === String(before.checkpoints)
     const keepsAll = this.#infos.every(({ slot }) => retained.checkpoints.includes(slot))

@@ -8,6 +8,7 @@ import { SLOT_NONE, slotAfter } from '../model/ids.ts'
 import type { Input } from '../model/input.ts'
 import type { Output } from '../model/output.ts'
 import { accepted, rejected } from '../model/output.ts'
+import { outputDigests, slotDigest } from '../model/vote.ts'
 import type { Registry } from '../machine/registry.ts'
 import { machineState, readOnlyMachineState } from '../state/machine-state.ts'
 import type { State } from '../state/state.ts'
@@ -17,6 +18,8 @@ import { Sessions } from './sessions.ts'
 const TIME_KEY = '~time'
 /** Levels a session puts around an Output. */
 const SESSION_DEPTH = 2
+/** Who lies sometimes does so in each slot that this divides. */
+const LIE_SLOTS = 3
 
 /** A slot this replica executed, with the Outputs as it gives them to the vote. */
 export interface Executed {
@@ -24,12 +27,31 @@ export interface Executed {
   readonly timeMs: number
   readonly inputs: readonly Input[]
   readonly outputs: readonly Output[]
+  /** Positions of Inputs that were not executed: they repeat what their clients asked before. */
+  readonly repeats: ReadonlySet<number>
+  /** Of each Output together with its Input. */
+  readonly digests: readonly Digest[]
   /** Over all Outputs of the slot: what the vote carries. */
   readonly digest: Digest
   /** Size of the Outputs' encoding. */
   readonly bytes: number
   /** The State after this slot is to be kept: the slot holds a CHECKPOINT. */
   readonly isCheckpoint: boolean
+  /** What is held after this slot is to be compared: the slot holds an AUDIT. */
+  readonly isAudit: boolean
+}
+
+type Computed = Pick<Executed, 'inputs' | 'outputs' | 'repeats'>
+
+const NOTHING: Computed = { inputs: [], outputs: [], repeats: new Set() }
+
+/** Where an Input stands that is executed. */
+interface Place {
+  readonly slot: Slot
+  readonly position: number
+  readonly timeMs: number
+  /** Positions of the slot that turned out to be repeats, so far. */
+  readonly repeats: Set<number>
 }
 
 interface ExecutorInit {
@@ -51,7 +73,7 @@ export class Executor {
   #sessions: Sessions
   #slotExecuted: Slot = SLOT_NONE
   readonly #teller: string
-  #lies = false
+  #lie: 'always' | 'sometimes' | undefined
 
   constructor({ state, registry, hash, teller }: ExecutorInit) {
     this.#teller = teller
@@ -70,7 +92,7 @@ export class Executor {
   }
 
   get lies(): boolean {
-    return this.#lies
+    return this.#lie !== undefined
   }
 
   /** The State after that slot, from a checkpoint: execution goes on behind it. */
@@ -80,9 +102,9 @@ export class Executor {
     this.#slotExecuted = slot
   }
 
-  /** Rehearsal: from now on the Outputs shown to others are wrong. State stays right. */
-  lie(active: boolean): void {
-    this.#lies = active
+  /** Rehearsal: from now on the Outputs shown to others are wrong, or those of every third slot. State stays right. */
+  lie(active: boolean, how: 'always' | 'sometimes' = 'always'): void {
+    this.#lie = active ? how : undefined
   }
 
   /** @throws InvariantError unless `slot` is the next one. */
@@ -91,12 +113,13 @@ export class Executor {
     this.#slotExecuted = slot
     const decoded = decodeBatch(value)
     // Whatever was decided is the same bytes everywhere: what can't be read is skipped by all alike.
-    if (!decoded.ok || decoded.value.kind === 'noop') return this.#shown(slot, this.#timeMs(), [], [])
+    if (!decoded.ok || decoded.value.kind === 'noop') return this.#shown(NOTHING, { slot, timeMs: this.#timeMs() })
     const { inputs } = decoded.value
     const timeMs = Math.max(this.#timeMs() + 1, decoded.value.timeMs)
     this.#state.set(TIME_KEY, timeMs)
-    const outputs = inputs.map((input, position) => this.#executeOne(input, { slot, position, timeMs }))
-    return this.#shown(slot, timeMs, inputs, outputs)
+    const repeats = new Set<number>()
+    const outputs = inputs.map((input, position) => this.#executeOne(input, { slot, position, timeMs, repeats }))
+    return this.#shown({ inputs, outputs, repeats }, { slot, timeMs })
   }
 
   /** A read of this replica's State as it is now, ordered with nothing. */
@@ -104,13 +127,16 @@ export class Executor {
     return this.#shownOutput(this.#apply({ machine, payload, readOnly: true, timeMs: this.#timeMs() }))
   }
 
-  #executeOne(input: Input, at: { readonly slot: Slot; readonly position: number; readonly timeMs: number }): Output {
+  #executeOne(input: Input, at: Place): Output {
     const { machine, payload } = input
     // Every replica takes one; a machine has no part in it, and twice is no harm.
-    if (input.kind === 'checkpoint') return accepted({ slot: at.slot })
+    if (input.kind === 'checkpoint' || input.kind === 'audit') return accepted({ slot: at.slot })
     if (input.kind === 'read') return this.#apply({ machine, payload, readOnly: true, timeMs: at.timeMs })
     const earlier = this.#sessions.earlier(input)
-    if (earlier !== undefined) return earlier
+    if (earlier !== undefined) {
+      at.repeats.add(at.position)
+      return earlier
+    }
     const output = this.#apply({ machine, payload, readOnly: false, timeMs: at.timeMs })
     this.#sessions.remember(input, output, at)
     return output
@@ -148,20 +174,22 @@ export class Executor {
     return typeof value === 'number' ? value : 0
   }
 
-  #shown(slot: Slot, timeMs: number, inputs: readonly Input[], computed: readonly Output[]): Executed {
-    const outputs = this.#lies ? computed.map((output) => this.#shownOutput(output)) : computed
-    let bytes = 0
-    const digests = outputs.map((output) => {
-      const encoded = encodeCanonical(output)
-      bytes += encoded.length
-      return this.#hash(encoded)
-    })
+  #shown({ inputs, outputs: computed, repeats }: Computed, at: Pick<Place, 'slot' | 'timeMs'>): Executed {
+    const outputs = this.#tellsLie(at.slot) ? computed.map((output) => this.#shownOutput(output)) : computed
+    const bytes = outputs.reduce((sum, output) => sum + encodeCanonical(output).length, 0)
+    const digests = outputDigests(this.#hash, { inputs, repeats }, outputs)
+    const digest = slotDigest(this.#hash, digests)
     const isCheckpoint = inputs.some(({ kind }) => kind === 'checkpoint')
-    return { slot, timeMs, inputs, outputs, digest: this.#hash(encodeCanonical(digests)), bytes, isCheckpoint }
+    const isAudit = inputs.some(({ kind }) => kind === 'audit')
+    return { ...at, inputs, outputs, repeats, digests, digest, bytes, isCheckpoint, isAudit }
+  }
+
+  #tellsLie(slot: Slot): boolean {
+    return this.#lie === 'always' || (this.#lie === 'sometimes' && slot % LIE_SLOTS === 0)
   }
 
   #shownOutput(output: Output): Output {
-    if (!this.#lies) return output
+    if (!this.#tellsLie(this.#slotExecuted)) return output
     // Each liar tells its own lie: two of them do not make a majority by accident.
     return accepted({ lie: output.ok ? output.value : output.error.code, told: this.#teller })
   }

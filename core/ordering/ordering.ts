@@ -133,7 +133,7 @@ export class Ordering {
 
   /**
    * A turn of the clock. `isDiskStalled`: nothing has become durable here for too long. `isUnfit`: this replica should
-   * not lead, though it may follow: its State is not here.
+   * not lead, though it may follow: its State is not here, or is known to be wrong.
    */
   tick(nowMs: number, { isDiskStalled = false, isUnfit = false } = {}): readonly OrderingEffect[] {
     this.#nowMs = nowMs
@@ -142,6 +142,7 @@ export class Ordering {
     const { ballot, role } = this.#proposer
     if (role === 'leader' && ballot !== undefined) {
       if (isDiskStalled) this.#handOver('disk-stall')
+      else if (isUnfit) this.#handOver('abdicated')
       else if (this.#leadership.tick(this.#slotDecided, nowMs)) this.#election.leads(ballot, nowMs)
       else this.#handOver('lost-quorum')
     } else if (!isDiskStalled) {

@@ -1,4 +1,3 @@
-import { decodeCanonical } from '../model/canonical.ts'
 import type { Ballot } from '../model/ballot.ts'
 import type { Configuration } from '../model/configuration.ts'
 import type { Digest, HashFunction } from '../model/digest.ts'
@@ -6,9 +5,10 @@ import type { ReplicaId, Slot } from '../model/ids.ts'
 import type { Input } from '../model/input.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Output } from '../model/output.ts'
-import { outputFrom } from '../model/output.ts'
 import type { OutputMessage } from '../wire/output.ts'
+import type { SlotVote } from './tally.ts'
 import { Tally } from './tally.ts'
+import { toldFrom } from './told.ts'
 
 /** Unit: ms. Votes that did not come, and bodies, are asked for again. */
 const ASK_AGAIN_MS = 150
@@ -56,7 +56,7 @@ interface VotesInit {
 export class Votes {
   readonly #init: VotesInit
   readonly #open = new Map<Slot, Open>()
-  readonly #early = new Map<Slot, Map<ReplicaId, { readonly digest: Digest; readonly atMs: number }>>()
+  readonly #early = new Map<Slot, Map<ReplicaId, SlotVote & { readonly atMs: number }>>()
   /** Slots with a vote missing, or a digest without its Outputs. */
   readonly #unsettled = new Set<Slot>()
   /** Slots in which a digest differs that was not asked about yet. */
@@ -78,25 +78,32 @@ export class Votes {
     return this.#open.get(slot)
   }
 
-  /** This replica executed a slot; without Inputs of its own clients (`isProxy`) only early votes are dropped. */
+  /**
+   * This replica executed a slot; without Inputs of its own clients (`isProxy`) only early votes are dropped. In
+   * quarantine its own Outputs are not `isCounted`.
+   */
   executed(
     executed: Omit<SlotUnderVote, 'tally' | 'executedMs'> & {
       readonly outputs: readonly Output[]
+      readonly repeats: ReadonlySet<number>
+      readonly digests: readonly Digest[]
       readonly digest: Digest
       readonly bytes: number
+      /** Of this replica's own vote; absent where it votes for nobody. */
+      readonly signature: Uint8Array | undefined
     },
-    context: { readonly isProxy: boolean; readonly nowMs: number },
+    context: { readonly isProxy: boolean; readonly isCounted: boolean; readonly nowMs: number },
   ): SlotUnderVote | undefined {
     this.#slotExecuted = executed.slot
     const early = this.#early.get(executed.slot)
     this.#early.delete(executed.slot)
     if (!context.isProxy) return undefined
     const { configuration, hash, self } = this.#init
-    const tally = new Tally({ configuration, hash, count: executed.inputs.length })
-    tally.own(executed.digest, executed.outputs)
-    tally.vote(self, executed.digest, context.nowMs)
-    for (const [replica, { digest, atMs }] of early ?? []) tally.vote(replica, digest, atMs)
-    const { slot, ballot, timeMs, inputs } = executed
+    const { slot, ballot, timeMs, inputs, digest, signature } = executed
+    const tally = new Tally({ configuration, hash, inputs })
+    tally.own(digest, executed)
+    if (context.isCounted && signature !== undefined) tally.vote(self, { digest, signature }, context.nowMs)
+    for (const [replica, vote] of early ?? []) tally.vote(replica, vote, vote.atMs)
     const bytes = inputs.reduce((sum, { payload }) => sum + payload.length + INPUT_BYTES, executed.bytes)
     const open: Open = {
       slot,
@@ -119,20 +126,17 @@ export class Votes {
   }
 
   /** @returns the slot, when its tally changed. */
-  vote(
-    from: ReplicaId,
-    vote: { readonly slot: Slot; readonly digest: Digest },
-    nowMs: number,
-  ): SlotUnderVote | undefined {
+  vote(from: ReplicaId, vote: SlotVote & { readonly slot: Slot }, nowMs: number): SlotUnderVote | undefined {
     const open = this.#open.get(vote.slot)
     if (open !== undefined) {
-      open.tally.vote(from, vote.digest, nowMs)
+      open.tally.vote(from, vote, nowMs)
       return this.#changed(open)
     }
     if (vote.slot <= this.#slotExecuted || vote.slot > this.#slotExecuted + SLOTS_EARLY_MAX) return undefined
-    const early = this.#early.get(vote.slot) ?? new Map<ReplicaId, { digest: Digest; atMs: number }>()
+    const early = this.#early.get(vote.slot) ?? new Map<ReplicaId, SlotVote & { atMs: number }>()
     this.#early.set(vote.slot, early)
-    if (!early.has(from)) early.set(from, { digest: vote.digest, atMs: nowMs })
+    const { digest, signature } = vote
+    if (!early.has(from)) early.set(from, { digest, signature, atMs: nowMs })
     return undefined
   }
 
@@ -154,15 +158,8 @@ export class Votes {
       return undefined
     }
     open.parts.delete(from)
-    const outputs = bodies.map(toOutput)
-    if (outputs.includes(undefined)) return undefined
-    if (
-      !open.tally.body(
-        digest,
-        outputs.filter((output) => output !== undefined),
-      )
-    )
-      return undefined
+    const told = toldOutputs(bodies)
+    if (told === undefined || !open.tally.body(digest, told.outputs, told.repeats)) return undefined
     return this.#changed(open)
   }
 
@@ -251,11 +248,17 @@ function firstMissing(parts: readonly (Uint8Array | undefined)[] | undefined): n
   return Math.max(0, index)
 }
 
-/** @returns undefined for bytes that are no Output. */
-function toOutput(bytes: Uint8Array): Output | undefined {
-  try {
-    return outputFrom(decodeCanonical(bytes))
-  } catch {
-    return undefined
+/** @returns undefined where bytes are no Output. */
+function toldOutputs(
+  bodies: readonly Uint8Array[],
+): { readonly outputs: readonly Output[]; readonly repeats: ReadonlySet<number> } | undefined {
+  const repeats = new Set<number>()
+  const outputs: Output[] = []
+  for (const [position, bytes] of bodies.entries()) {
+    const told = toldFrom(bytes)
+    if (told === undefined) return undefined
+    if (told.isRepeat) repeats.add(position)
+    outputs.push(told.output)
   }
+  return { outputs, repeats }
 }

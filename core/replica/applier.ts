@@ -41,6 +41,8 @@ interface ApplierInit {
   readonly log: Log
   readonly executor: Executor
   readonly checkpoints: Checkpoints
+  /** Nothing is executed before a State was received from others. */
+  readonly discardsState?: boolean | undefined
   readonly emit: (effect: Effect) => void
   readonly note: (note: CheckpointNote) => void
   /** A slot was executed. */
@@ -64,22 +66,30 @@ export class Applier {
   /** Where execution stood when this replica, leading, last ordered a CHECKPOINT by itself, and when that was. */
   #slotAsked: Slot = SLOT_NONE
   #askedMs = Number.NEGATIVE_INFINITY
+  /** A State from others is to come, whatever the log here reaches back to. */
+  #mustReceive: boolean
 
   constructor(init: ApplierInit) {
     this.#init = init
+    this.#mustReceive = init.discardsState === true
   }
 
   get slotExecuted(): Slot {
     return this.#init.executor.slotExecuted
   }
 
-  /** The State can't be rebuilt from this replica's log: slots between are missing. */
+  /** The State can't be rebuilt from this replica's log: slots between are missing, or nothing of its own may count. */
   get isStateMissing(): boolean {
-    return this.slotExecuted < this.#init.log.slotFirst - 1
+    return this.#mustReceive || this.slotExecuted < this.#init.log.slotFirst - 1
   }
 
   /** Starts from a checkpoint, before the log is taken back. */
   restore(checkpoints: readonly CheckpointInfo[], loaded?: { readonly slot: Slot; readonly state: State }): void {
+    if (this.#mustReceive) {
+      assert(loaded === undefined, 'what is mistrusted is not executed on')
+      this.#init.checkpoints.mistrust(checkpoints)
+      return
+    }
     if (loaded !== undefined) this.#init.executor.install(loaded.state, loaded.slot)
     this.#init.checkpoints.found(checkpoints, loaded?.slot ?? SLOT_NONE)
   }
@@ -91,7 +101,7 @@ export class Applier {
 
   /** A slot was decided just now. */
   decided(slot: Slot, ballot: Ballot | undefined, value: Uint8Array, nowMs: number): void {
-    if (slot === slotAfter(this.slotExecuted)) this.#execute({ slot, ballot, value }, nowMs)
+    if (!this.#mustReceive && slot === slotAfter(this.slotExecuted)) this.#execute({ slot, ballot, value }, nowMs)
   }
 
   /** Decided slots that could not be executed when they were decided. */
@@ -99,11 +109,12 @@ export class Applier {
     const { log } = this.#init
     let inputs = 0
     for (let slots = 0; slots < TURN_SLOTS_MAX && inputs < TURN_INPUTS_MAX; slots += 1) {
-      if (this.slotExecuted >= log.slotDecided) return
       if (this.isStateMissing) {
-        this.#need(toSlot(log.slotFirst - 1), nowMs)
+        // Of any slot that some checkpoint is of: what comes after it is in the log.
+        this.#need(toSlot(Math.max(1, log.slotFirst - 1)), nowMs)
         return
       }
+      if (this.slotExecuted >= log.slotDecided) return
       const slot = slotAfter(this.slotExecuted)
       const value = log.decidedValue(slot)
       if (value === undefined) {
@@ -222,6 +233,7 @@ export class Applier {
     if (slot <= this.slotExecuted) return
     assert(slot <= log.slotDecided, 'what is in a checkpoint is decided')
     executor.install(state, slot)
+    this.#mustReceive = false
     checkpoints.installed(slot)
     onInstalled(slot)
     this.pump(nowMs)

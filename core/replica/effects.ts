@@ -1,9 +1,11 @@
+import type { AuditNote } from '../audit/effects.ts'
 import type { CheckpointEffect, CheckpointNote } from '../checkpoint/effects.ts'
 import type { Ballot } from '../model/ballot.ts'
 import type { Digest } from '../model/digest.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import type { Input } from '../model/input.ts'
 import type { Output } from '../model/output.ts'
+import type { Proof } from '../model/proof.ts'
 import type { LogRecord } from '../model/record.ts'
 import type { FreeMessage } from '../wire/message.ts'
 import type { BindingReply } from '../wire/ordering.ts'
@@ -35,12 +37,21 @@ export interface Vote {
   readonly digest: Digest | undefined
   /** From the request's arrival to this vote's; undefined while there is none. */
   readonly afterMs: number | undefined
+  /** Over the digest of the slot, as it came; undefined for a read that cost no slot. */
+  readonly signature: Uint8Array | undefined
 }
 
 export type FailReason = 'no-majority' | 'too-few-outputs'
 
 export type Reply =
-  | { readonly kind: 'output'; readonly slot: Slot; readonly output: Output; readonly votes: readonly Vote[] }
+  | {
+      readonly kind: 'output'
+      readonly slot: Slot
+      readonly output: Output
+      readonly votes: readonly Vote[]
+      /** There when it was asked for; null: a majority gave the Output, and too few signatures that stand came with it. */
+      readonly proof?: Proof | null
+    }
   /** The Input may still take effect; a retry with the same (client, sequence) is safe. */
   | {
       readonly kind: 'fail'
@@ -64,7 +75,10 @@ export type Note =
       readonly cause: 'first' | 'silence' | 'abdicated' | 'lost-quorum' | 'disk-stall'
     }
   | { readonly kind: 'leader'; readonly leader: ReplicaId | undefined; readonly ballot: Ballot }
+  /** A vote came with a signature that is not the replica's: it is in no proof. */
+  | { readonly kind: 'signature-wrong'; readonly replica: ReplicaId; readonly slot: Slot }
   | CheckpointNote
+  | AuditNote
 
 export type Role = 'follower' | 'candidate' | 'leader'
 

@@ -22,6 +22,8 @@ export type ReplicaEvent =
       /** The canonical encoding of the machine's input, validated by the door it came through. */
       readonly payload: Uint8Array
       readonly timeoutMs: number
+      /** The caller wants the proof of its Output. */
+      readonly proof?: boolean | undefined
     }
   | {
       readonly kind: 'read'
@@ -30,9 +32,18 @@ export type ReplicaEvent =
       readonly payload: Uint8Array
       readonly consistency: 'linearizable' | 'stale'
       readonly timeoutMs: number
+      /** Orders the read: only what stands in a slot is signed. */
+      readonly proof?: boolean | undefined
     }
   /** The operator orders a CHECKPOINT. */
-  | { readonly kind: 'checkpoint'; readonly request: RequestNumber; readonly timeoutMs: number }
+  | {
+      readonly kind: 'checkpoint'
+      readonly request: RequestNumber
+      readonly timeoutMs: number
+      readonly proof?: boolean | undefined
+    }
+  /** The operator orders an AUDIT. */
+  | { readonly kind: 'audit'; readonly request: RequestNumber; readonly timeoutMs: number }
   /** Slots were read from the durable log, from `slotFrom` on; none when they are not there (yet, or any more). */
   | {
       readonly kind: 'log-read'
@@ -70,5 +81,9 @@ export type ReplicaEvent =
   | { readonly kind: 'turn-ended' }
   /** Shut down or go to sleep: hand leadership over. */
   | { readonly kind: 'abdicate' }
-  /** Rehearsal only: from now on this replica's Outputs are wrong (or right again). */
-  | { readonly kind: 'lie'; readonly active: boolean }
+  /** Rehearsal only: from now on this replica's Outputs are wrong, or now and then one (or right again). */
+  | { readonly kind: 'lie'; readonly active: boolean; readonly how?: 'always' | 'sometimes' | undefined }
+  /** Rehearsal: one byte of what it holds changes, of this key or of any, as in memory that rots. */
+  | { readonly kind: 'tamper'; readonly key: string | undefined }
+  /** Rehearsal: its own audit is broken, so nothing here finds it at fault. */
+  | { readonly kind: 'disable-auditor'; readonly active: boolean }

@@ -3,15 +3,17 @@ import type { Configuration } from '../model/configuration.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { clientId, sequence } from '../model/ids.ts'
 import type { Input } from '../model/input.ts'
-import { CHECKPOINT_MACHINE } from '../model/input.ts'
+import { AUDIT_MACHINE, CHECKPOINT_MACHINE } from '../model/input.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Output } from '../model/output.ts'
 import type { ClockReading } from '../ports/clock.ts'
 import { Quorum } from '../model/quorum.ts'
 import type { Standing } from '../output/tally.ts'
+import { NO_VOTE } from '../output/tally.ts'
 import type { SlotUnderVote, Votes } from '../output/votes.ts'
 import type { Effect, FailReason, Reply, SlotVotes, Vote } from './effects.ts'
 import type { ReplicaEvent } from './events.ts'
+import type { Given, Proofs } from './proofs.ts'
 import type { Pending, Waiter } from './requests.ts'
 import { Requests } from './requests.ts'
 
@@ -22,17 +24,23 @@ const GIVEN_BYTES_MAX = 4 * 1024 * 1024
 
 type Submit = Extract<ReplicaEvent, { kind: 'submit' }>
 type Read = Extract<ReplicaEvent, { kind: 'read' }>
+type Asking = Pick<Submit, 'request' | 'timeoutMs' | 'proof'>
 
 interface ProxyInit {
   readonly self: ReplicaId
   readonly life: string
   readonly configuration: Configuration
   readonly votes: Votes
+  readonly proofs: Proofs
   readonly emit: (effect: Effect) => void
   readonly queueInputsMax: number | undefined
   /** Gives Inputs to this replica's own queue, while it leads. @returns those there was no room for. */
   readonly order: (inputs: readonly Input[]) => readonly Input[]
-  readonly readStale: (machine: string, payload: Uint8Array) => { readonly slot: Slot; readonly output: Output }
+  /** None while this replica's State is known to be wrong. */
+  readonly readStale: (
+    machine: string,
+    payload: Uint8Array,
+  ) => { readonly slot: Slot; readonly output: Output } | undefined
 }
 
 /**
@@ -48,7 +56,7 @@ export class Proxy {
   readonly #given = new Set<Pending>()
   #givenBytes = 0
   #reads = 0
-  #checkpoints = 0
+  #commands = 0
 
   constructor(init: ProxyInit) {
     this.#init = init
@@ -70,24 +78,28 @@ export class Proxy {
   }
 
   readStale(event: Read): void {
-    const { slot, output } = this.#init.readStale(event.machine, event.payload)
-    this.#reply(event.request, { kind: 'stale', slot, output })
+    const read = this.#init.readStale(event.machine, event.payload)
+    if (read !== undefined) this.#reply(event.request, { kind: 'stale', ...read })
+    else {
+      const votes = toVotes(this.#noStandings(), 0)
+      this.#reply(event.request, { kind: 'fail', reason: 'too-few-outputs', slot: undefined, votes })
+    }
   }
 
-  /** The operator's CHECKPOINT: ordered, executed and voted on like any Input. */
-  checkpoint(event: Extract<ReplicaEvent, { kind: 'checkpoint' }>, now: ClockReading): void {
-    this.#add(this.checkpointInput(), event, now.monotonicMs)
+  /** The operator's CHECKPOINT or AUDIT: ordered, executed and voted on like any Input. */
+  command(event: Extract<ReplicaEvent, { kind: 'checkpoint' | 'audit' }>, now: ClockReading): void {
+    this.#add(this.commandInput(event.kind), event, now.monotonicMs)
   }
 
-  /** A CHECKPOINT that nobody waits for. */
-  checkpointInput(): Input {
-    this.#checkpoints += 1
+  /** A CHECKPOINT or an AUDIT that nobody waits for. */
+  commandInput(kind: 'checkpoint' | 'audit'): Input {
+    this.#commands += 1
     return {
-      kind: 'checkpoint',
+      kind,
       // No client may use a name that begins with a tilde.
-      client: clientId(`~checkpoint/${this.#init.life}/${this.#init.self.slice(-16)}`),
-      sequence: sequence(this.#checkpoints),
-      machine: CHECKPOINT_MACHINE,
+      client: clientId(`~${kind}/${this.#init.life}/${this.#init.self.slice(-16)}`),
+      sequence: sequence(this.#commands),
+      machine: kind === 'checkpoint' ? CHECKPOINT_MACHINE : AUDIT_MACHINE,
       payload: encodeCanonical(null),
       proxy: this.#init.self,
     }
@@ -144,17 +156,36 @@ export class Proxy {
       if (pending?.slot !== slot.slot) continue
       const verdict = slot.tally.verdict(position)
       if (verdict.kind === 'open') continue
+      if (verdict.kind === 'majority') {
+        this.#answer(pending, { ...verdict, slot, position })
+        continue
+      }
       this.#requests.remove(input)
       for (const waiter of pending.waiters) {
         const votes = toVotes(slot.tally.standings(position), waiter.arrivedMs)
-        this.#reply(
-          waiter.request,
-          verdict.kind === 'majority'
-            ? { kind: 'output', slot: slot.slot, output: verdict.output, votes }
-            : { kind: 'fail', reason: 'no-majority', slot: slot.slot, votes },
-        )
+        this.#reply(waiter.request, { kind: 'fail', reason: 'no-majority', slot: slot.slot, votes })
       }
     }
+  }
+
+  /** A majority gave the Output: everybody gets it now, but who wants a proof that more votes may make. */
+  #answer(pending: Pending, { slot, position, output, digest }: Given): void {
+    const proof = pending.waiters.some(({ wantsProof }) => wantsProof)
+      ? this.#init.proofs.of({ slot, position, output, digest })
+      : 'never'
+    for (const waiter of [...pending.waiters]) {
+      const votes = toVotes(slot.tally.standings(position), waiter.arrivedMs)
+      const reply = { kind: 'output', slot: slot.slot, output, votes } as const
+      if (!waiter.wantsProof) this.#answerOne(waiter, reply)
+      else if (typeof proof === 'object') this.#answerOne(waiter, { ...reply, proof })
+      else if (proof === 'never') this.#answerOne(waiter, { ...reply, proof: null })
+      else waiter.unproven = { ...reply, proof: null }
+    }
+  }
+
+  #answerOne(waiter: Waiter, reply: Reply): void {
+    this.#requests.forget(waiter.request)
+    this.#reply(waiter.request, reply)
   }
 
   /** Whoever leads now has not seen what the one before was given. */
@@ -226,15 +257,18 @@ export class Proxy {
     if (this.#given.delete(pending)) this.#givenBytes -= pending.input.payload.length
   }
 
-  #add(input: Input, event: Pick<Submit, 'request' | 'timeoutMs'>, arrivedMs: number): void {
+  #add(input: Input, event: Asking, arrivedMs: number): void {
     const waiter: Waiter = {
       request: event.request,
       arrivedMs,
       deadlineMs: arrivedMs + event.timeoutMs,
+      wantsProof: event.proof === true,
     }
     const pending = this.#requests.add(input, waiter)
     if (pending === undefined) this.#reply(event.request, { kind: 'busy' })
     else if (pending.waiters.length === 1) this.#outbox.push(pending)
+    // Only the proof that another caller waits for may be missing.
+    else if (pending.slot !== undefined) this.settle(this.#init.votes.find(pending.slot))
   }
 
   #expire(pending: Pending, now: ClockReading): void {
@@ -242,7 +276,7 @@ export class Proxy {
     for (const waiter of due) {
       this.#requests.forget(waiter.request)
       if (pending.waiters.length === 0) this.#taken(pending)
-      this.#reply(waiter.request, this.#failure(pending, waiter))
+      this.#reply(waiter.request, waiter.unproven ?? this.#failure(pending, waiter))
     }
   }
 
@@ -250,17 +284,14 @@ export class Proxy {
     const slot = pending.slot === undefined ? undefined : this.#init.votes.find(pending.slot)
     const position = slot?.inputs.findIndex((input) => isSame(input, pending.input)) ?? -1
     const standings: readonly Standing[] =
-      slot === undefined || position < 0
-        ? this.#init.configuration.members.map(({ replica }) => ({
-            replica,
-            sign: 'none',
-            digest: undefined,
-            atMs: undefined,
-          }))
-        : slot.tally.standings(position)
+      slot === undefined || position < 0 ? this.#noStandings() : slot.tally.standings(position)
     const answered = standings.filter((standing) => standing.sign !== 'none').map((standing) => standing.replica)
     const reason: FailReason = this.#quorum.isReached(answered) ? 'no-majority' : 'too-few-outputs'
     return { kind: 'fail', reason, slot: pending.slot, votes: toVotes(standings, waiter.arrivedMs) }
+  }
+
+  #noStandings(): readonly Standing[] {
+    return this.#init.configuration.members.map(({ replica }) => ({ replica, ...NO_VOTE }))
   }
 
   #forward(to: ReplicaId, inputs: readonly Input[]): void {
@@ -292,10 +323,11 @@ function isSame(left: Input, right: Input): boolean {
 }
 
 function toVotes(standings: readonly Standing[], sinceMs: number): Vote[] {
-  return standings.map(({ replica, sign, digest, atMs }) => ({
+  return standings.map(({ replica, sign, digest, atMs, signature }) => ({
     replica,
     sign,
     digest,
     afterMs: atMs === undefined ? undefined : Math.max(0, atMs - sinceMs),
+    signature,
   }))
 }

@@ -42,8 +42,11 @@ interface ReadsInit {
   readonly configuration: Configuration
   readonly send: (to: ReplicaId, message: FreeMessage) => void
   readonly reply: (request: number, reply: Reply) => void
-  /** This replica's own Output, from its State as it is. */
-  readonly evaluate: (machine: string, payload: Uint8Array) => { readonly output: Output; readonly digest: Digest }
+  /** This replica's own Output, from its State as it is; none while that State is known to be wrong. */
+  readonly evaluate: (
+    machine: string,
+    payload: Uint8Array,
+  ) => { readonly output: Output; readonly digest: Digest } | undefined
   readonly slotExecuted: () => Slot
   /** Orders the read like an Input: always right, at the price of a slot. */
   readonly order: (read: Read, arrivedMs: number) => void
@@ -174,7 +177,12 @@ export class Reads {
     }
     for (const pending of this.#pending.values()) {
       if (pending.own !== undefined || pending.slot === undefined || pending.slot > slotExecuted) continue
-      const { output, digest } = this.#init.evaluate(pending.read.machine, pending.read.payload)
+      const evaluated = this.#init.evaluate(pending.read.machine, pending.read.payload)
+      if (evaluated === undefined) {
+        this.#fallBack(pending)
+        continue
+      }
+      const { output, digest } = evaluated
       pending.own = { output, digest, slot: slotExecuted, atMs: nowMs }
       pending.votes.set(this.#init.self, { digest, atMs: nowMs })
       this.#settle(pending)
@@ -222,11 +230,11 @@ export class Reads {
   }
 
   #answer(to: ReplicaId, message: Extract<ReadMessage, { kind: 'read-request' }>): void {
-    const outputs = message.reads.map(({ number, machine, payload }) => ({
-      number,
-      digest: this.#init.evaluate(machine, payload).digest,
-    }))
-    this.#init.send(to, { kind: 'read-outputs', life: message.life, outputs })
+    const outputs = message.reads.flatMap(({ number, machine, payload }) => {
+      const evaluated = this.#init.evaluate(machine, payload)
+      return evaluated === undefined ? [] : [{ number, digest: evaluated.digest }]
+    })
+    if (outputs.length > 0) this.#init.send(to, { kind: 'read-outputs', life: message.life, outputs })
   }
 
   #count(from: ReplicaId, message: Extract<ReadMessage, { kind: 'read-outputs' }>, nowMs: number): void {
@@ -260,9 +268,10 @@ export class Reads {
 
 function toVote(replica: ReplicaId, pending: Pending, majority: Digest): Vote {
   const vote = pending.votes.get(replica)
-  if (vote === undefined) return { replica, sign: 'none', digest: undefined, afterMs: undefined }
+  const signature = undefined
+  if (vote === undefined) return { replica, sign: 'none', digest: undefined, afterMs: undefined, signature }
   const sign = vote.digest === majority ? 'agrees' : 'dissents'
-  return { replica, sign, digest: vote.digest, afterMs: Math.max(0, vote.atMs - pending.arrivedMs) }
+  return { replica, sign, digest: vote.digest, afterMs: Math.max(0, vote.atMs - pending.arrivedMs), signature }
 }
 
 /** Parts that fit a message. */

@@ -1,3 +1,4 @@
+import type { AuditPolicy } from '../audit/policy.ts'
 import type { Prng } from '../base/prng.ts'
 import type { Checkpoints } from '../checkpoint/checkpoints.ts'
 import type { CheckpointPolicy } from '../checkpoint/policy.ts'
@@ -20,6 +21,12 @@ export interface ReplicaInit {
   readonly signer: Signer
   /** When a CHECKPOINT is ordered by itself. */
   readonly checkpointPolicy?: Partial<CheckpointPolicy> | undefined
+  /** When an AUDIT is ordered by itself. */
+  readonly auditPolicy?: Partial<AuditPolicy> | undefined
+  /** An earlier life deviated from a majority: its Outputs count when a majority agrees with what it holds. */
+  readonly isQuarantined?: boolean | undefined
+  /** What it held is mistrusted: its State is received from others, even where its log would rebuild it. */
+  readonly discardsState?: boolean | undefined
   /** Decided batches kept in memory; older ones are read from disk. */
   readonly logMemory?: LogMemory | undefined
   /** Differs between any two lives of any replica's process; names this life's reads. At most 32 characters. */
@@ -42,6 +49,11 @@ export interface ReplicaStatus {
   readonly lies: boolean
   /** The State can't be rebuilt from the log here, and is on its way from others. */
   readonly isStateMissing: boolean
+  /** It deviated from a majority: its Outputs do not count, and it answers no reads. */
+  readonly isQuarantined: boolean
+  readonly isAuditorDisabled: boolean
+  /** The newest AUDIT it reported, or works on; 0: none in this life. */
+  readonly slotAudited: Slot
 }
 
 /** Checkpoints, what may be dropped, and a state transfer under way. */

@@ -1,42 +1,47 @@
 import { assert, unreachable } from '../base/assert.ts'
-import { Checkpoints } from '../checkpoint/checkpoints.ts'
+import type { Audits } from '../audit/audits.ts'
+import type { AuditEffect } from '../audit/effects.ts'
+import { AUDIT_POLICY } from '../audit/policy.ts'
+import type { Checkpoints } from '../checkpoint/checkpoints.ts'
 import { CHECKPOINT_POLICY } from '../checkpoint/policy.ts'
 import type { Ballot } from '../model/ballot.ts'
 import type { CheckpointInfo } from '../model/checkpoint.ts'
 import type { Configuration } from '../model/configuration.ts'
 import { isMember } from '../model/configuration.ts'
-import { encodeCanonical } from '../model/canonical.ts'
 import type { Digest } from '../model/digest.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Output } from '../model/output.ts'
 import type { LogRecord } from '../model/record.ts'
 import type { ClockReading } from '../ports/clock.ts'
-import type { Executed } from '../execution/executor.ts'
-import { Executor } from '../execution/executor.ts'
-import { Log } from '../log/log.ts'
-import type { LogEffect } from '../log/log.ts'
+import type { Executed, Executor } from '../execution/executor.ts'
+import type { Log, LogEffect } from '../log/log.ts'
 import type { OrderingEffect } from '../ordering/effects.ts'
-import { Ordering } from '../ordering/ordering.ts'
+import type { Ordering } from '../ordering/ordering.ts'
 import { ORDERING_TIMING } from '../ordering/timing.ts'
-import { Answers } from '../output/answers.ts'
-import { Votes } from '../output/votes.ts'
-import { State } from '../state/state.ts'
+import type { Answers } from '../output/answers.ts'
+import type { Votes } from '../output/votes.ts'
+import type { State } from '../state/state.ts'
+import { tamperWith } from '../state/tamper.ts'
+import { isAuditMessage } from '../wire/audit.ts'
 import { encodeBatch } from '../wire/batch.ts'
 import { isCheckpointMessage } from '../wire/checkpoint.ts'
 import type { FreeMessage, Message } from '../wire/message.ts'
-import { Applier } from './applier.ts'
+import type { Applier } from './applier.ts'
 import type { Effect, Note, SlotVotes } from './effects.ts'
 import type { ReplicaEvent } from './events.ts'
-import { Forwarding } from './forwarding.ts'
-import { LeaderQueue } from './leader-queue.ts'
-import { OutputTraffic } from './output-traffic.ts'
-import { Proxy } from './proxy.ts'
-import { Reads } from './reads.ts'
+import type { Forwarding } from './forwarding.ts'
+import type { LeaderQueue } from './leader-queue.ts'
+import type { OutputTraffic } from './output-traffic.ts'
+import type { Proxy } from './proxy.ts'
+import type { Reads } from './reads.ts'
 import type { ReplicaCheckpoints, ReplicaInit, ReplicaStatus } from './replica-init.ts'
-import { SyncWatch } from './sync-watch.ts'
+import type { Stages } from './stages.ts'
+import { createStages } from './stages.ts'
+import { checkpointsOf, statusOf } from './status.ts'
+import type { SyncWatch } from './sync-watch.ts'
 
-export { CHECKPOINT_POLICY }
+export { AUDIT_POLICY, CHECKPOINT_POLICY }
 export type { ReplicaInit, ReplicaStatus } from './replica-init.ts'
 
 /**
@@ -47,19 +52,21 @@ export type { ReplicaInit, ReplicaStatus } from './replica-init.ts'
 export class Replica {
   readonly #self: ReplicaId
   readonly #configuration: Configuration
+  readonly #stages: Stages
   readonly #ordering: Ordering
   readonly #log: Log
   readonly #executor: Executor
   readonly #checkpoints: Checkpoints
   readonly #applier: Applier
-  readonly #answers = new Answers()
+  readonly #audits: Audits
+  readonly #answers: Answers
   readonly #votes: Votes
   readonly #queue: LeaderQueue
   readonly #queueInputsMax: number
   readonly #proxy: Proxy
   readonly #outputs: OutputTraffic
   readonly #reads: Reads
-  readonly #sync = new SyncWatch()
+  readonly #sync: SyncWatch
   readonly #forwarding: Forwarding
   #effects: Effect[] = []
   #now: ClockReading = { monotonicMs: 0, wallMs: 0 }
@@ -72,84 +79,41 @@ export class Replica {
   }
 
   constructor(init: ReplicaInit) {
-    const { self, configuration, registry, hash, life, prng, lease, queueInputsMax } = init
+    const { self, configuration, queueInputsMax } = init
     this.#self = self
     this.#configuration = configuration
-    this.#ordering = new Ordering({ self, configuration, prng, lease })
-    this.#queue = new LeaderQueue(queueInputsMax)
     this.#queueInputsMax = queueInputsMax ?? LIMITS.queueInputsMax
-    this.#log = new Log({
-      self,
-      members: configuration.members.map((member) => member.replica),
-      memory: init.logMemory,
-      slotUnsynced: () => this.#sync.slotUnsynced,
-    })
-    this.#executor = new Executor({ state: new State(hash), registry, hash, teller: self })
-    const { cluster, signer: signing } = init
-    const policy = { ...CHECKPOINT_POLICY, ...init.checkpointPolicy }
-    this.#checkpoints = new Checkpoints({ self, cluster, configuration, hash, signing, policy })
-    this.#applier = this.#createApplier()
-    this.#forwarding = new Forwarding(self, this.#queue, (to, message) => {
-      this.#send(to, message)
-    })
-    this.#votes = new Votes({ self, configuration, hash })
-    this.#proxy = new Proxy({
-      self,
-      life,
-      configuration,
-      votes: this.#votes,
+    const stages = createStages(init, {
       emit: this.#emit,
-      queueInputsMax,
-      order: (inputs) => inputs.filter((input) => !this.#queue.add(input)),
-      readStale: (machine, payload) => ({
-        slot: this.#executor.slotExecuted,
-        output: this.#executor.read(machine, payload),
-      }),
-    })
-    const send = (to: ReplicaId, message: FreeMessage): void => {
-      this.#send(to, message)
-    }
-    this.#outputs = new OutputTraffic({ answers: this.#answers, votes: this.#votes, proxy: this.#proxy, send })
-    this.#reads = new Reads({
-      self,
-      life,
-      configuration,
-      send,
-      reply: (request, reply) => {
-        this.#effects.push({ kind: 'reply', request, reply })
+      send: (to, message) => {
+        this.#send(to, message)
       },
-      evaluate: (machine, payload) => {
-        const output = this.#executor.read(machine, payload)
-        return { output, digest: hash(encodeCanonical(output)) }
-      },
-      slotExecuted: () => this.#executor.slotExecuted,
-      order: (read, arrivedMs) => {
-        this.#proxy.orderRead(read, arrivedMs)
-      },
-    })
-  }
-
-  #createApplier(): Applier {
-    return new Applier({
-      self: this.#self,
-      log: this.#log,
-      executor: this.#executor,
-      checkpoints: this.#checkpoints,
-      emit: this.#emit,
       note: (note) => {
         this.#note(note)
       },
       onExecuted: (executed) => {
         this.#executed(executed)
       },
-      onInstalled: (slot) => {
-        this.#votes.recovered(slot)
-      },
       jump: (certificate) => {
         this.#applyOrdering(this.#ordering.jumped(certificate.slot, this.#now.monotonicMs))
         this.#applyLog(this.#log.jump(certificate))
       },
     })
+    this.#stages = stages
+    this.#ordering = stages.ordering
+    this.#log = stages.log
+    this.#executor = stages.executor
+    this.#checkpoints = stages.checkpoints
+    this.#applier = stages.applier
+    this.#audits = stages.audits
+    this.#answers = stages.answers
+    this.#votes = stages.votes
+    this.#queue = stages.queue
+    this.#proxy = stages.proxy
+    this.#outputs = stages.outputs
+    this.#reads = stages.reads
+    this.#sync = stages.sync
+    this.#forwarding = stages.forwarding
   }
 
   /** The checkpoints found on disk, and the State of the newest stable one; before the first record. */
@@ -172,32 +136,28 @@ export class Replica {
     this.#ordering.recovered(this.#log.slotDecided)
     this.#votes.recovered(this.#executor.slotExecuted)
     this.#started = true
+    this.#audits.start(now.monotonicMs)
     this.#ordering.start(now.monotonicMs)
     this.#applier.start(now.monotonicMs)
   }
 
   get status(): ReplicaStatus {
-    return {
-      role: this.#ordering.role,
-      leader: this.#ordering.leader,
-      ballot: this.#ordering.ballot,
-      slotDecided: this.#log.slotDecided,
-      slotExecuted: this.#executor.slotExecuted,
-      waiting: this.#proxy.waiting + this.#reads.size,
-      lies: this.#executor.lies,
-      isStateMissing: this.#applier.isStateMissing,
-    }
+    return statusOf(this.#stages)
   }
 
   /** Checkpoints, what may be dropped, and a state transfer under way, for people. */
   get checkpoints(): ReplicaCheckpoints {
-    const { checkpoints, counter, pinned, retained, transfer, writing } = this.#checkpoints
-    return { checkpoints, counter, pinned, retained, transfer, writing, slotFirst: this.#log.slotFirst }
+    return checkpointsOf(this.#stages)
   }
 
   /** Digest of the whole State, computed from what changed since it was last asked for. */
   stateRoot(): Digest {
     return this.#executor.state.root()
+  }
+
+  /** The same from the data as held, whatever digests are kept: it notices memory that rotted. */
+  scrubbedRoot(): Digest {
+    return this.#executor.state.scrub()
   }
 
   /** The batch of a decided slot, encoded, if it is in memory. */
@@ -249,7 +209,8 @@ export class Replica {
         this.#proxy.submit(event, this.#now)
         return
       case 'checkpoint':
-        this.#proxy.checkpoint(event, this.#now)
+      case 'audit':
+        this.#proxy.command(event, this.#now)
         return
       case 'read':
         this.#read(event)
@@ -288,7 +249,13 @@ export class Replica {
         this.#applyOrdering(this.#ordering.abdicate(this.#now.monotonicMs))
         return
       case 'lie':
-        this.#executor.lie(event.active)
+        this.#executor.lie(event.active, event.how)
+        return
+      case 'tamper':
+        tamperWith(this.#executor.state, event.key)
+        return
+      case 'disable-auditor':
+        this.#audits.disable(event.active)
         return
       default:
         unreachable(event)
@@ -298,10 +265,11 @@ export class Replica {
   #tick(): void {
     const nowMs = this.#now.monotonicMs
     const isDiskStalled = this.#sync.waitingMs(nowMs) > ORDERING_TIMING.diskStallMs
-    const isUnfit = this.#applier.isStateMissing
+    const isUnfit = this.#applier.isStateMissing || this.#audits.isQuarantined
     this.#applyOrdering(this.#ordering.tick(nowMs, { isDiskStalled, isUnfit }))
     this.#applyLog(this.#log.tick(nowMs, !this.#sync.isFull))
     this.#applier.tick(nowMs)
+    this.#applyAudits(this.#audits.tick(nowMs))
     this.#reads.tick(nowMs)
     this.#proxy.tick(this.#ordering.route(nowMs), this.#now)
     this.#outputs.askAgain(nowMs)
@@ -310,6 +278,7 @@ export class Replica {
 
   #read(event: Extract<ReplicaEvent, { kind: 'read' }>): void {
     if (event.consistency === 'stale') this.#proxy.readStale(event)
+    else if (event.proof === true) this.#proxy.orderRead(event, this.#now.monotonicMs)
     else if (this.#reads.size + this.#proxy.waiting < this.#queueInputsMax)
       this.#reads.add(event, this.#now.monotonicMs)
     else this.#effects.push({ kind: 'reply', request: event.request, reply: { kind: 'busy' } })
@@ -321,15 +290,22 @@ export class Replica {
       this.#applier.message(from, message, nowMs)
       return
     }
+    if (isAuditMessage(message)) {
+      this.#applyAudits(this.#audits.message(from, message, nowMs))
+      return
+    }
     switch (message.kind) {
       case 'log-request':
       case 'log-reply':
       case 'log-gone':
         this.#applyLog(this.#log.message(from, message, nowMs))
         return
-      case 'vote':
       case 'vote-request':
       case 'outputs-request':
+        if (this.#audits.isQuarantined) return
+        this.#outputs.message(from, message, nowMs)
+        return
+      case 'vote':
       case 'outputs':
         this.#outputs.message(from, message, nowMs)
         return
@@ -434,19 +410,27 @@ export class Replica {
   }
 
   #executed(executed: Executed & { readonly ballot: Ballot }): void {
-    const { slot, digest } = executed
-    this.#answers.keep(slot, executed)
+    const { slot } = executed
+    const { isQuarantined } = this.#audits
+    this.#audits.executed(executed, () => this.#executor.state.freeze())
+    // What is known to be wrong is given to nobody.
+    if (!isQuarantined) this.#answers.keep(slot, executed)
     if (!this.#started) return
     const proxies = new Set<ReplicaId>()
     for (const input of executed.inputs) {
       this.#queue.settle(input)
       proxies.add(input.proxy)
     }
-    for (const proxy of proxies) {
-      if (proxy !== this.#self) this.#send(proxy, { kind: 'vote', slot, digest })
-    }
+    // In quarantine there is none: this slot's Outputs are not kept.
+    const vote = proxies.size === 0 ? undefined : this.#answers.vote(slot)
+    for (const proxy of proxies) if (proxy !== this.#self && vote !== undefined) this.#send(proxy, vote)
     const nowMs = this.#now.monotonicMs
-    const slotUnderVote = this.#votes.executed(executed, { isProxy: proxies.has(this.#self), nowMs })
+    const own = { ...executed, signature: vote?.signature }
+    const slotUnderVote = this.#votes.executed(own, {
+      isProxy: proxies.has(this.#self),
+      isCounted: !isQuarantined,
+      nowMs,
+    })
     if (slotUnderVote !== undefined) this.#proxy.executed(slotUnderVote)
     this.#reads.executed(nowMs)
   }
@@ -456,8 +440,12 @@ export class Replica {
     const nowMs = this.#now.monotonicMs
     this.#applier.pump(nowMs)
     const isLeader = this.#ordering.role === 'leader'
-    if (isLeader && this.#applier.isCheckpointDue(nowMs)) this.#queue.add(this.#proxy.checkpointInput())
+    if (isLeader && this.#applier.isCheckpointDue(nowMs)) this.#queue.add(this.#proxy.commandInput('checkpoint'))
+    if (isLeader && this.#audits.isDue(nowMs)) this.#queue.add(this.#proxy.commandInput('audit'))
     const leader = this.#ordering.route(nowMs)
+    if (leader !== undefined && this.#audits.isWanted(nowMs)) {
+      this.#send(leader, { kind: 'forward', relayed: false, inputs: [this.#proxy.commandInput('audit')] })
+    }
     this.#proxy.flush({ leader, isLeader }, this.#now)
     while (isLeader && this.#queue.size > 0 && this.#ordering.room > 0) {
       const value = encodeBatch({ kind: 'inputs', timeMs: Math.floor(this.#now.wallMs), inputs: this.#queue.take() })
@@ -482,6 +470,13 @@ export class Replica {
     })
     this.#applyOrdering(confirmed)
     this.#reads.executed(nowMs)
+  }
+
+  #applyAudits(effects: readonly AuditEffect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'send') this.#effects.push(effect)
+      else this.#note(effect.note)
+    }
   }
 
   #persist(effect: Extract<Effect, { kind: 'persist' }>): void {

@@ -2,12 +2,17 @@ import type { Input } from '../model/input.ts'
 import { inputKey } from '../model/input.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Slot } from '../model/ids.ts'
+import type { Reply } from './effects.ts'
 import type { RequestNumber } from './events.ts'
 
 export interface Waiter {
   readonly request: RequestNumber
   readonly arrivedMs: number
   readonly deadlineMs: number
+  /** It wants the proof of its Output too. */
+  readonly wantsProof: boolean
+  /** What it gets at the deadline, when a majority gave its Output and the proof could not be made yet. */
+  unproven?: Reply
 }
 
 /** An Input whose Output some caller waits for. */

@@ -1,10 +1,7 @@
 import * as v from 'valibot'
 import type { Attestation, Certificate } from '../model/checkpoint.ts'
 import { LIMITS } from '../model/limits.ts'
-import { bytesSchema, countSchema, digestSchema, replicaIdSchema, slotSchema } from './schema.ts'
-
-/** An Ed25519 signature has 64 bytes. */
-const signatureSchema = bytesSchema(64)
+import { bytesSchema, countSchema, digestSchema, replicaIdSchema, signatureSchema, slotSchema } from './schema.ts'
 
 const attestationSchema: v.GenericSchema<unknown, Attestation> = v.strictObject({
   replica: replicaIdSchema,

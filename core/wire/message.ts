@@ -1,5 +1,7 @@
 import * as v from 'valibot'
 import { unreachable } from '../base/assert.ts'
+import type { AuditMessage } from './audit.ts'
+import { auditMessageSchemas } from './audit.ts'
 import type { CheckpointMessage } from './checkpoint.ts'
 import { checkpointMessageSchemas } from './checkpoint.ts'
 import type { LogMessage } from './log.ts'
@@ -12,7 +14,7 @@ import type { ReadMessage } from './read.ts'
 import { readMessageSchemas } from './read.ts'
 
 /** Everything replicas say to each other. */
-export type Message = OrderingMessage | LogMessage | OutputMessage | ReadMessage | CheckpointMessage
+export type Message = OrderingMessage | LogMessage | OutputMessage | ReadMessage | CheckpointMessage | AuditMessage
 /** What may leave at once; a `BindingReply` waits for its record. */
 export type FreeMessage = Exclude<Message, BindingReply>
 
@@ -22,6 +24,7 @@ export const messageSchema: v.GenericSchema<unknown, Message> = v.variant('kind'
   ...outputMessageSchemas,
   ...readMessageSchemas,
   ...checkpointMessageSchemas,
+  ...auditMessageSchemas,
 ])
 
 /** Each channel is a stream of its own, so that bulk never stands before a heartbeat. */
@@ -52,6 +55,11 @@ export function channelOf(message: Message): Channel {
     case 'outputs-request':
     case 'outputs':
     case 'read-outputs':
+    case 'audit-report':
+    case 'audit-report-request':
+    case 'audit-digests-request':
+    case 'audit-entries-request':
+    case 'audit-inspected':
       return 'output'
     case 'log-request':
     case 'log-reply':
@@ -68,6 +76,8 @@ export function channelOf(message: Message): Channel {
     case 'digests':
     case 'state-pieces':
     case 'state-gone':
+    case 'audit-digests':
+    case 'audit-entries':
       return 'state'
     default:
       return unreachable(message)

@@ -1,9 +1,14 @@
 import * as v from 'valibot'
 import { LIMITS } from '../model/limits.ts'
-import { bytesSchema, digestSchema, slotSchema } from './schema.ts'
+import { bytesSchema, digestSchema, signatureSchema, slotSchema } from './schema.ts'
 
-/** One digest a slot: over the list of the digests of all Outputs of the batch, in its order. */
-const vote = v.strictObject({ kind: v.literal('vote'), slot: slotSchema, digest: digestSchema })
+/** One digest a slot, over the digests of all Outputs of the batch, and the sender's signature over that. */
+const vote = v.strictObject({
+  kind: v.literal('vote'),
+  slot: slotSchema,
+  digest: digestSchema,
+  signature: signatureSchema,
+})
 
 /** "Your votes of these slots have not come." */
 const voteRequest = v.strictObject({
@@ -20,7 +25,8 @@ const outputsRequest = v.strictObject({
 })
 
 /**
- * The Outputs of a slot, each in its canonical encoding, in the order of the batch, in parts of bounded size:
+ * The Outputs of a slot, each in its canonical encoding (of a repeat's, in a list of its own), in the order of the
+ * batch, in parts of bounded size:
  * `first` is the position of the part's first Output, `count` how many the slot has.
  */
 const outputs = v.strictObject({

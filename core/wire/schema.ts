@@ -50,6 +50,9 @@ export function bytesSchema(lengthMax: number): v.GenericSchema<unknown, Uint8Ar
   )
 }
 
+/** An Ed25519 signature has 64 bytes. */
+export const signatureSchema = bytesSchema(64)
+
 export const ballotSchema: v.GenericSchema<unknown, Ballot> = v.strictObject({
   round: positive,
   proposer: replicaIdSchema,
@@ -66,7 +69,7 @@ export const ballotOrNoneSchema: v.GenericSchema<unknown, Ballot> = v.strictObje
 })
 
 export const inputSchema: v.GenericSchema<unknown, Input> = v.strictObject({
-  kind: v.picklist(['input', 'read', 'checkpoint']),
+  kind: v.picklist(['input', 'read', 'checkpoint', 'audit']),
   client: clientIdSchema,
   sequence: sequenceSchema,
   machine: machineNameSchema,

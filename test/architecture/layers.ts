@@ -15,7 +15,8 @@ const PURE = {
   log: ['base', 'model', 'wire'],
   execution: ['base', 'model', 'wire', 'state', 'machine'],
   output: ['base', 'model', 'wire'],
-  audit: ['base', 'model', 'wire'],
+  /** It hashes the State anew. */
+  audit: ['base', 'model', 'wire', 'state'],
   /** It compares and puts together States. */
   checkpoint: ['base', 'model', 'wire', 'state'],
   membership: ['base', 'model', 'wire'],

@@ -1,0 +1,88 @@
+import type { AuditReport, Findings } from '../model/audit.ts'
+import { isSameFindings } from '../model/audit.ts'
+import type { Configuration } from '../model/configuration.ts'
+import type { ReplicaId, Slot } from '../model/ids.ts'
+import { Quorum } from '../model/quorum.ts'
+
+/** AUDITs whose reports are kept: a replica that lags is compared when it gets there. */
+export const SLOTS_MAX = 256
+
+export interface Verdict {
+  readonly verdict: 'open' | 'agrees' | 'deviation' | 'no-majority'
+  readonly agreeing: readonly ReplicaId[]
+  readonly deviating: readonly ReplicaId[]
+  readonly majority: Findings | undefined
+}
+
+/** The members' reports of each AUDIT, and what a majority of them says. */
+export class Reports {
+  readonly #configuration: Configuration
+  readonly #quorum: Quorum
+  readonly #slots = new Map<Slot, Map<ReplicaId, AuditReport>>()
+
+  constructor(configuration: Configuration) {
+    this.#configuration = configuration
+    this.#quorum = new Quorum(configuration)
+  }
+
+  /**
+   * A member's last report counts: one that was restarted after it deviated reports the same AUDIT again.
+   *
+   * @returns whether it says something new.
+   */
+  add(slot: Slot, report: AuditReport): boolean {
+    const reports = this.#slots.get(slot) ?? new Map<ReplicaId, AuditReport>()
+    this.#slots.set(slot, reports)
+    const before = reports.get(report.replica)
+    if (before !== undefined && isSameFindings(before.findings, report.findings)) return false
+    reports.set(report.replica, report)
+    if (this.#slots.size > SLOTS_MAX) {
+      this.#slots.delete(slotLowest(this.#slots.keys()))
+    }
+    return true
+  }
+
+  find(slot: Slot, replica: ReplicaId): AuditReport | undefined {
+    return this.#slots.get(slot)?.get(replica)
+  }
+
+  /** In the order of the members. */
+  of(slot: Slot): readonly AuditReport[] {
+    return this.#configuration.members.flatMap(({ replica }) => this.find(slot, replica) ?? [])
+  }
+
+  missing(slot: Slot): readonly ReplicaId[] {
+    return this.#configuration.members
+      .map(({ replica }) => replica)
+      .filter((replica) => this.find(slot, replica) === undefined)
+  }
+
+  /** The newest AUDIT before this one at which these two said the same. */
+  lastAgreed(before: Slot, left: ReplicaId, right: ReplicaId): Slot | undefined {
+    let last: Slot | undefined
+    for (const [slot, reports] of this.#slots) {
+      const [mine, theirs] = [reports.get(left), reports.get(right)]
+      if (slot >= before || mine === undefined || theirs === undefined) continue
+      if (isSameFindings(mine.findings, theirs.findings) && (last === undefined || slot > last)) last = slot
+    }
+    return last
+  }
+
+  verdict(slot: Slot): Verdict {
+    const reports = this.of(slot)
+    let most = 0
+    for (const { findings } of reports) {
+      const agreeing = reports.filter((other) => isSameFindings(other.findings, findings)).map(({ replica }) => replica)
+      most = Math.max(most, agreeing.length)
+      if (!this.#quorum.isReached(agreeing)) continue
+      const deviating = reports.map(({ replica }) => replica).filter((replica) => !agreeing.includes(replica))
+      return { verdict: deviating.length === 0 ? 'agrees' : 'deviation', agreeing, deviating, majority: findings }
+    }
+    const isOpen = this.#quorum.isReachable(most, this.missing(slot).length)
+    return { verdict: isOpen ? 'open' : 'no-majority', agreeing: [], deviating: [], majority: undefined }
+  }
+}
+
+export function slotLowest(slots: Iterable<Slot>): Slot {
+  return [...slots].reduce((left, right) => (left < right ? left : right))
+}
