@@ -31,17 +31,19 @@ function replicaProcessOf(child: UtilityProcess): ReplicaProcess {
       })
     },
     kill: () => {
-      if (child.pid === undefined) child.once('spawn', () => killNow(child))
-      else killNow(child)
+      if (child.pid === undefined) child.once('spawn', () => signalTo(child, 'SIGKILL'))
+      else signalTo(child, 'SIGKILL')
     },
+    pause: () => signalTo(child, 'SIGSTOP'),
+    resume: () => signalTo(child, 'SIGCONT'),
   }
 }
 
 /** `child.kill()` would be SIGTERM, which asks. */
-function killNow(child: UtilityProcess): void {
+function signalTo(child: UtilityProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return
   try {
-    process.kill(child.pid, 'SIGKILL')
+    process.kill(child.pid, signal)
   } catch {
     // It ended by itself a moment before; its exit is told in any case.
   }

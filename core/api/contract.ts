@@ -1,4 +1,6 @@
 import * as v from 'valibot'
+import { auditSchema, incidentSchema } from './audit-views.ts'
+import { FAULT_MS_MAX, faultSchema, injectedSchema } from './faults.ts'
 import {
   clusterSchema,
   electionSchema,
@@ -28,6 +30,9 @@ const filePath = v.pipe(
   v.check((path) => !path.includes('\0'), 'a path without a zero byte'),
 )
 
+/** The answer is to hold the certificate of its Output. It waits for the votes that make one, to the deadline at most. */
+const wantsProof = v.optional(v.boolean())
+
 export const submitSchema = v.strictObject({
   /** 1 to 128 characters; (client, sequence) names the Input, a retry with the same pair is safe. */
   client: v.pipe(v.string(), v.minLength(1), v.maxLength(128)),
@@ -35,12 +40,15 @@ export const submitSchema = v.strictObject({
   machine: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
   input: v.unknown(),
   timeoutMs: v.optional(timeoutMs),
+  proof: wantsProof,
 })
 export const readSchema = v.strictObject({
   machine: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
   input: v.unknown(),
   consistency: v.optional(v.picklist(['linearizable', 'stale'])),
   timeoutMs: v.optional(timeoutMs),
+  /** Orders the read, because only what stands in a slot is signed; not for a stale one. */
+  proof: wantsProof,
 })
 export type SubmitArgument = v.InferOutput<typeof submitSchema>
 export type ReadArgument = v.InferOutput<typeof readSchema>
@@ -60,6 +68,8 @@ export const CONSOLE_REQUESTS = {
       checkpointPolicy: v.optional(
         v.strictObject({ slotsMax: positive, bytesMax: v.pipe(positive, v.minValue(64 * 1024)) }),
       ),
+      /** When an AUDIT is ordered by itself: after so many slots, or so long. Unit: ms. */
+      auditPolicy: v.optional(v.strictObject({ slotsMax: positive, intervalMs: v.pipe(positive, v.minValue(100)) })),
     }),
     answer: v.object({ cluster: v.string() }),
   },
@@ -74,7 +84,7 @@ export const CONSOLE_REQUESTS = {
   'cluster.read': { argument: v.strictObject({ cluster: clusterRef, ...readSchema.entries }), answer: outcomeSchema },
   /** Orders a CHECKPOINT: every replica keeps its State at that slot; its Output is `{ slot }`. */
   'cluster.checkpoint': {
-    argument: v.strictObject({ cluster: clusterRef, timeoutMs: v.optional(timeoutMs) }),
+    argument: v.strictObject({ cluster: clusterRef, timeoutMs: v.optional(timeoutMs), proof: wantsProof }),
     answer: outcomeSchema,
   },
   /**
@@ -100,6 +110,41 @@ export const CONSOLE_REQUESTS = {
       limit: v.pipe(positive, v.maxValue(500)),
     }),
     answer: v.object({ slots: v.array(slotVotesSchema) }),
+  },
+  /** Orders an AUDIT: every replica tells what it holds after that slot; its Output is `{ slot }`. */
+  'cluster.audit': {
+    argument: v.strictObject({ cluster: clusterRef, timeoutMs: v.optional(timeoutMs) }),
+    answer: outcomeSchema,
+  },
+  /** The newest AUDITs with a verdict, newest first. */
+  'cluster.audits': {
+    argument: v.strictObject({ cluster: clusterRef, limit: v.pipe(positive, v.maxValue(500)) }),
+    answer: v.object({ audits: v.array(auditSchema) }),
+  },
+  /** Replicas that deviated, newest first, with the evidence. */
+  'cluster.incidents': {
+    argument: v.strictObject({ cluster: clusterRef, limit: v.pipe(positive, v.maxValue(500)) }),
+    answer: v.object({ incidents: v.array(incidentSchema) }),
+  },
+  /** Rehearsal: does something to a replica, or to a link; it ends by itself. */
+  'cluster.inject': {
+    argument: v.strictObject({
+      cluster: clusterRef,
+      fault: faultSchema,
+      /** `FAULT_MS_DEFAULT` when left out; of no meaning to a fault that happens at once. Unit: ms. */
+      durationMs: v.optional(v.pipe(positive, v.maxValue(FAULT_MS_MAX))),
+    }),
+    answer: injectedSchema,
+  },
+  /** Rehearsal: ends an active fault now; all of them when none is named. */
+  'cluster.heal': {
+    argument: v.strictObject({ cluster: clusterRef, number: v.optional(positive) }),
+    answer: nothing,
+  },
+  /** Faults that were injected, newest first, those that ended among them. */
+  'cluster.injected': {
+    argument: v.strictObject({ cluster: clusterRef, limit: v.pipe(positive, v.maxValue(500)) }),
+    answer: v.object({ injected: v.array(injectedSchema) }),
   },
   /** The newest elections this host saw, newest first. */
   'cluster.elections': {
@@ -135,13 +180,8 @@ export const CONSOLE_REQUESTS = {
   'replica.start': { argument: v.strictObject({ cluster: clusterRef, replica: replicaName }), answer: nothing },
   /** Gracefully: leadership is handed over, the log flushed. */
   'replica.stop': { argument: v.strictObject({ cluster: clusterRef, replica: replicaName }), answer: nothing },
-  /** Rehearsal: kill -9, and the host restarts it. */
-  'replica.kill': { argument: v.strictObject({ cluster: clusterRef, replica: replicaName }), answer: nothing },
-  /** Rehearsal: this replica's Outputs are wrong while the fault is active. */
-  'replica.lie': {
-    argument: v.strictObject({ cluster: clusterRef, replica: replicaName, active: v.boolean() }),
-    answer: nothing,
-  },
+  /** The repair ladder for a replica that somebody mistrusts: started anew, rebuilt, and verified by an AUDIT. */
+  'replica.repair': { argument: v.strictObject({ cluster: clusterRef, replica: replicaName }), answer: nothing },
 } as const
 
 export const CONSOLE_EVENTS = {
@@ -151,6 +191,10 @@ export const CONSOLE_EVENTS = {
   'host.changed': v.object({ version: v.number() }),
   /** Slots whose votes changed since the last event (coalesced, newest kept); `dropped` counts those left out. */
   'votes.changed': v.object({ cluster: v.string(), slots: v.array(slotVotesSchema), dropped: v.number() }),
+  /** An AUDIT has a (new) verdict. */
+  'audit.changed': v.object({ cluster: v.string(), audit: auditSchema }),
+  /** Something happened to a replica that deviates. */
+  'incident.changed': v.object({ cluster: v.string(), incident: incidentSchema }),
   'note.added': noteSchema,
 } as const
 

@@ -1,4 +1,7 @@
 import * as v from 'valibot'
+import { auditSchema } from './audit-views.ts'
+import { injectedSchema } from './faults.ts'
+import { proofSchema } from './proof.ts'
 
 /**
  * What people and programs are shown. Only cloneable data: the same schema serves Electron IPC, WebSocket and HTTP,
@@ -13,10 +16,12 @@ export const voteSchema = v.object({
   name: v.string(),
   /** `none`: no answer yet; `answered`: an Output, and no majority to measure it by; else agrees or dissents. */
   sign: v.picklist(['none', 'answered', 'agrees', 'dissents']),
-  /** SHA-256 of the Output in hexadecimal. */
+  /** SHA-256 in hexadecimal, of the Output together with its Input; of the Output alone for a read without a slot. */
   digest: v.nullable(v.string()),
   /** From the request's arrival at the proxy to this vote's. Unit: ms. */
   afterMs: v.nullable(v.number()),
+  /** Over the digest of its slot, as it came, in base64; null for a read without a slot. A proof's were checked. */
+  signature: v.nullable(v.string()),
 })
 export type VoteView = v.InferOutput<typeof voteSchema>
 
@@ -36,6 +41,8 @@ export const outcomeSchema = v.variant('kind', [
     slot: count,
     output: outputSchema,
     votes: v.array(voteSchema),
+    /** There when it was asked for; null: it could not be made in time. The Output holds all the same. */
+    proof: v.optional(v.nullable(proofSchema)),
   }),
   v.object({
     kind: v.literal('fail'),
@@ -130,8 +137,12 @@ export const replicaSchema = v.object({
   connectedTo: v.array(v.string()),
   /** Starts of its process after the first, since the host came up. */
   restarts: count,
-  /** Injected faults that are active: `lie`. */
-  faults: v.array(v.picklist(['lie'])),
+  /** Injected faults that are active on it: `lie`, `pause` …, and on its links: `partition` … */
+  faults: v.array(v.string()),
+  /** It deviated from a majority: its Outputs do not count until an AUDIT verified it. */
+  quarantined: v.boolean(),
+  /** The newest AUDIT it reported in this life of its process; null: none. */
+  slotAudited: v.nullable(count),
   problem: v.nullable(problemSchema),
 })
 export type ReplicaView = v.InferOutput<typeof replicaSchema>
@@ -152,6 +163,14 @@ export const clusterSchema = v.object({
   ballot: v.nullable(v.string()),
   slotDecided: count,
   replicas: v.array(replicaSchema),
+  /** The newest AUDIT with a verdict. */
+  audit: v.nullable(auditSchema),
+  /** Incidents that are not closed, and such as were given up and not started again since. */
+  incidentsOpen: count,
+  /** Injected faults that are active. */
+  injected: v.array(injectedSchema),
+  /** An AUDIT is ordered by itself after so many slots, or so long. Unit: ms. */
+  auditPolicy: v.object({ slotsMax: count, intervalMs: count }),
   /** How many members make a majority. */
   quorum: count,
   /** A CHECKPOINT is ordered by itself after so many slots, or bytes of Inputs. */
@@ -191,7 +210,7 @@ export type HostView = v.InferOutput<typeof hostSchema>
 
 /** One Input of a decided slot with the votes on it, as its proxy knows them. */
 export const inputVotesSchema = v.object({
-  kind: v.picklist(['input', 'read', 'checkpoint']),
+  kind: v.picklist(['input', 'read', 'checkpoint', 'audit']),
   client: v.string(),
   sequence: count,
   machine: v.string(),
@@ -228,7 +247,7 @@ export const logSlotSchema = v.object({
   /** The first of its Inputs. */
   inputs: v.array(
     v.object({
-      kind: v.picklist(['input', 'read', 'checkpoint']),
+      kind: v.picklist(['input', 'read', 'checkpoint', 'audit']),
       client: v.string(),
       sequence: count,
       machine: v.string(),

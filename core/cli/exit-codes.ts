@@ -17,14 +17,15 @@ const MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   done: 'Done.',
   refusedByMachine:
     'The machine refused the Input: it was ordered and voted on, and its Output is an error. ' +
-    'From verify and restore: the backup is damaged, or can’t be used here.',
+    'From verify and restore: the backup is damaged, or can’t be used here. From verify-proof: the proof is not valid. ' +
+    'From rehearse: something that must be seen was not.',
   wrongArguments: 'Wrong arguments, or no such cluster or replica.',
   hostNotStarted: "The host, or the desktop window, can't start; or the data folder is in use.",
   hostNotReached: 'No host is reached, it gave no answer, or the access token is wrong.',
-  fail: 'FAIL: no majority of the replicas returned one Output.',
+  fail: 'FAIL: no majority of the replicas returned one Output. From audit: a replica deviates.',
   refusedBeforeOrdering: 'The Input was refused before ordering; the cluster is untouched.',
   busy: 'The host has too much to do, or is closing: try again.',
-  fault: 'The host or this command met an error of its own.',
+  fault: 'The host or this command met an error of its own, or an Output’s proof was not given.',
 }
 
 /** For `--help`. */
@@ -40,6 +41,10 @@ const PROBLEM_EXITS: Readonly<Record<string, ExitCode>> = {
   'cluster-unknown': EXIT.wrongArguments,
   'name-taken': EXIT.wrongArguments,
   'replica-unknown': EXIT.wrongArguments,
+  'rehearsal-off': EXIT.wrongArguments,
+  'fault-unknown': EXIT.wrongArguments,
+  'fault-refused': EXIT.wrongArguments,
+  'incident-unknown': EXIT.wrongArguments,
   'backup-exists': EXIT.wrongArguments,
   'backup-not-found': EXIT.wrongArguments,
   'backup-not-writable': EXIT.wrongArguments,

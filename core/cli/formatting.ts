@@ -1,5 +1,6 @@
 import type { ClusterView, OutputView, ReplicaView, VoteView } from '../api/views.ts'
 import type { Outcome, ProblemDetails, ReadOutcome, Status } from '../client/answers.ts'
+import { formatLastAudit } from './audit-formatting.ts'
 import { formatBytes, formatCount } from './numbers.ts'
 import { formatNextCheckpoint, formatStorage, formatTransfer } from './storage-formatting.ts'
 
@@ -58,7 +59,7 @@ export function formatVotes(votes: readonly VoteView[]): string[] {
   })
 }
 
-function formatOutput(output: OutputView): string {
+export function formatOutput(output: OutputView): string {
   if (output.ok) return `Output: ${JSON.stringify(output.value)}`
   return `Refused by the machine: ${output.error.code}: ${output.error.message}`
 }
@@ -73,7 +74,10 @@ function formatCluster(cluster: ClusterView): string {
   const leader = cluster.leader === null ? 'no leader' : `leader ${cluster.leader}`
   const ballot = cluster.ballot === null ? '' : ` (ballot ${cluster.ballot})`
   const facts = [`${cluster.name} · ${cluster.phase}`, `${leader}${ballot}`, `slot ${formatCount(cluster.slotDecided)}`]
-  const lines = [facts.join(' · '), cluster.health.sentence, formatNextCheckpoint(cluster)]
+  const lines = [
+    ...[facts.join(' · '), cluster.health.sentence],
+    ...[...formatLastAudit(cluster), formatNextCheckpoint(cluster)],
+  ]
   return [...lines, ...cluster.replicas.flatMap((replica) => formatReplica(replica))].join('\n')
 }
 
@@ -82,8 +86,9 @@ function formatReplica(replica: ReplicaView): string[] {
   const role = replica.role === null ? '' : ` ${replica.role}`
   const executed = `executed ${formatCount(replica.slotExecuted)} of ${formatCount(replica.slotDecided)}`
   const facts = [`${sign} ${replica.name}  ${replica.process}${role}`, executed, `log ${formatBytes(replica.logBytes)}`]
+  const quarantine = replica.quarantined ? ['in quarantine: its Outputs do not count'] : []
   const faults = replica.faults.map((fault) => `rehearsal: ${fault}`)
   const problems = replica.problem === null ? [] : [replica.problem.message]
-  const line = `  ${[...facts, ...formatStorage(replica.storage), ...faults, ...problems].join(' · ')}`
+  const line = `  ${[...facts, ...formatStorage(replica.storage), ...quarantine, ...faults, ...problems].join(' · ')}`
   return replica.transfer === null ? [line] : [line, `      ${formatTransfer(replica.transfer)}`]
 }

@@ -102,6 +102,8 @@ function inputWords({ kind, client, sequence, machine, input, proxy }: LogSlotVi
   switch (kind) {
     case 'checkpoint':
       return `CHECKPOINT through ${proxy}`
+    case 'audit':
+      return `AUDIT through ${proxy}`
     case 'read':
       return `${machine} read through ${proxy} ${cut(JSON.stringify(input))}`
     case 'input':

@@ -1,5 +1,7 @@
-import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander'
 import { LIMITS } from '../model/limits.ts'
+import { audit, audits } from './audit.ts'
+import type { AuditOptions, AuditsOptions } from './audit.ts'
 import { backup } from './backup.ts'
 import type { BackupOptions } from './backup.ts'
 import { checkpoint } from './checkpoint.ts'
@@ -13,10 +15,16 @@ import type { ElectionsOptions } from './elections.ts'
 import { EXIT, describeExitCodes } from './exit-codes.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { CommandError, failureOf } from './failure.ts'
+import { FAULT_KINDS, heal, inject } from './inject.ts'
+import type { HealOptions, InjectOptions } from './inject.ts'
+import { incident, incidents, repair } from './incidents.ts'
+import type { IncidentOptions, IncidentsOptions, RepairOptions } from './incidents.ts'
 import { LOG_SLOTS_MAX, log } from './log.ts'
 import type { LogOptions } from './log.ts'
 import { read } from './read.ts'
 import type { ReadOptions } from './read.ts'
+import { rehearse } from './rehearse/rehearse.ts'
+import type { RehearseOptions } from './rehearse/rehearse.ts'
 import { restore } from './restore.ts'
 import type { RestoreOptions } from './restore.ts'
 import { serve } from './serve.ts'
@@ -29,6 +37,8 @@ import type { SubmitOptions } from './submit.ts'
 import type { Surroundings } from './surroundings.ts'
 import { tryCluster } from './try.ts'
 import type { TryOptions } from './try.ts'
+import { verifyProof } from './verify-proof.ts'
+import type { VerifyProofOptions } from './verify-proof.ts'
 import { verify } from './verify.ts'
 import type { VerifyOptions } from './verify.ts'
 
@@ -92,7 +102,9 @@ function createProgram({ surroundings, json, version }: ProgramInit, done: Done)
     .addHelpText('afterAll', `\n${describeExitCodes()}`)
   addHostVerbs(program, { surroundings, done })
   addClientVerbs(program, { surroundings, done })
+  addAuditVerbs(program, { surroundings, done })
   addBackupVerbs(program, { surroundings, done })
+  addRehearsalVerbs(program, { surroundings, done })
   return program
 }
 
@@ -135,6 +147,7 @@ function addClientVerbs(program: Command, { surroundings, done }: Verbs): void {
     .option('--lease-clock-bound <ms>', 'leader leases on: reads without a round, if clocks drift less', parseCount)
     .option('--checkpoint-slots <number>', 'a CHECKPOINT is ordered after so many slots (50000)', parseCount)
     .option('--checkpoint-bytes <number>', 'or after so many bytes of Inputs (33554432)', parseCount)
+    .option('--audit-every <seconds>', 'an AUDIT is ordered so often (10), and after 100000 slots', parseSeconds)
     .addOption(jsonOption())
     .action(async (options: TryOptions) => done(await tryCluster(options, surroundings)))
   withCluster(program.command('status').description('what the host and its clusters are doing'))
@@ -162,6 +175,7 @@ function addClientVerbs(program: Command, { surroundings, done }: Verbs): void {
     .requiredOption('--machine <name>', 'the state machine: kv, ledger')
     .option('--client <name>', '(client, sequence) names the Input, a retry is safe (default: a new name)')
     .option('--sequence <number>', 'counts this client’s Inputs from 1', parseCount, 1)
+    .option('--proof <file>', 'write the proof of the Output to a file that is not there yet')
     .addOption(timeoutOption())
     .addOption(jsonOption())
     .action(async (text: string, options: SubmitOptions) => done(await submit(text, options, surroundings)))
@@ -172,6 +186,30 @@ function addClientVerbs(program: Command, { surroundings, done }: Verbs): void {
     .addOption(timeoutOption())
     .addOption(jsonOption())
     .action(async (text: string, options: ReadOptions) => done(await read(text, options, surroundings)))
+}
+
+function addAuditVerbs(program: Command, { surroundings, done }: Verbs): void {
+  const listLimit = (command: Command): Command =>
+    command.option('--limit <number>', 'how many at most, up to 500', parseLimit, 50).addOption(jsonOption())
+  withCluster(program.command('audit').description('have every replica tell what it holds, and show who agrees'))
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .action(async (options: AuditOptions) => done(await audit(options, surroundings)))
+  listLimit(withCluster(program.command('audits').description('the newest AUDITs and what they found'))).action(
+    async (options: AuditsOptions) => done(await audits(options, surroundings)),
+  )
+  listLimit(withCluster(program.command('incidents').description('replicas that deviated, and how that ended'))).action(
+    async (options: IncidentsOptions) => done(await incidents(options, surroundings)),
+  )
+  withCluster(program.command('incident').description('one of them, with every step and the evidence'))
+    .argument('<number>', 'its number, as synod incidents shows it', parseCount)
+    .option('--out <file>', 'write the evidence to a file that is not there yet')
+    .addOption(jsonOption())
+    .action(async (number: number, options: IncidentOptions) => done(await incident(number, options, surroundings)))
+  withCluster(program.command('repair').description('start a replica anew that you mistrust, until it is verified'))
+    .argument('<replica>', 'its name: a, b, c')
+    .addOption(jsonOption())
+    .action(async (replica: string, options: RepairOptions) => done(await repair(replica, options, surroundings)))
 }
 
 function addBackupVerbs(program: Command, { surroundings, done }: Verbs): void {
@@ -186,11 +224,47 @@ function addBackupVerbs(program: Command, { surroundings, done }: Verbs): void {
     .argument('<file>', 'the backup')
     .addOption(jsonOption())
     .action(async (file: string, options: VerifyOptions) => done(await verify(file, options, surroundings)))
+  program
+    .command('verify-proof')
+    .description('check the proof of an Output; needs no host, only the members’ ids')
+    .argument('<file>', 'the proof, as submit --proof writes it')
+    .option('--members <ids>', 'ids with commas between, or a file: an id a line, or what status --json prints')
+    .addOption(jsonOption())
+    .action(async (file: string, options: VerifyProofOptions) => done(await verifyProof(file, options, surroundings)))
   withData(program.command('restore').description('found a new cluster from a backup'))
     .argument('<file>', 'the backup, on the host’s computer')
     .option('--name <name>', 'of the new cluster (default: the old one’s, and "restored")')
     .addOption(jsonOption())
     .action(async (file: string, options: RestoreOptions) => done(await restore(file, options, surroundings)))
+}
+
+function addRehearsalVerbs(program: Command, { surroundings, done }: Verbs): void {
+  program
+    .command('rehearse')
+    .description('play scenarios of faults on a fresh cluster, and see whether all that must be seen is seen')
+    .argument('[files...]', 'scenarios: files, or names of shipped ones')
+    .option('--all', 'the shipped scenarios', false)
+    .option('--list', 'name the shipped scenarios, and play none', false)
+    .option('--keep', 'leave the temporary data folder there', false)
+    .addOption(jsonOption())
+    .action(async (files: string[], options: RehearseOptions) => done(await rehearse(files, options, surroundings)))
+  withCluster(program.command('inject').description('rehearsal: a fault that begins now and ends by itself'))
+    .addArgument(new Argument('<kind>', 'what happens').choices(FAULT_KINDS))
+    .option('--replica <name>', 'to which replica')
+    .option('--from <name>', 'on a link: who sends')
+    .option('--to <name>', 'on a link: who receives')
+    .option('--both-ways', 'on a link: the other way too', false)
+    .option('--part <number>', 'drop, duplicate: of the messages, 0 to 1', parsePart)
+    .option('--by <ms>', 'delay, clock-skew: by how much; a clock may be put back', parseBy)
+    .option('--how <word>', 'lie: always or sometimes')
+    .option('--key <key>', 'flip-byte: of which key of the State (default: any)')
+    .option('--duration <ms>', 'how long, up to 600000 (30000)', parseCount)
+    .addOption(jsonOption())
+    .action(async (kind: string, options: InjectOptions) => done(await inject(kind, options, surroundings)))
+  withCluster(program.command('heal').description('rehearsal: end an injected fault, or all of them'))
+    .argument('[number]', 'of the fault, as synod inject shows it', parseCount)
+    .addOption(jsonOption())
+    .action(async (number: number | undefined, options: HealOptions) => done(await heal(number, options, surroundings)))
 }
 
 function withData(command: Command): Command {
@@ -213,6 +287,24 @@ function parseCount(text: string): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : 0
   if (value < 1) throw new InvalidArgumentError('Expected a whole number from 1 up.')
   return value
+}
+
+/** An interval of a day at most. */
+function parseSeconds(text: string): number {
+  const value = parseCount(text)
+  if (value > 86_400) throw new InvalidArgumentError('Expected at most 86400 seconds.')
+  return value
+}
+
+function parsePart(text: string): number {
+  const value = /^(0|1|0?\.\d{1,6})$/.test(text) ? Number(text) : NaN
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('Expected a number from 0 to 1, such as 0.3.')
+  return value
+}
+
+function parseBy(text: string): number {
+  if (!/^-?\d{1,8}$/.test(text)) throw new InvalidArgumentError('Expected milliseconds, such as 200 or -5000.')
+  return Number(text)
 }
 
 function parseLimit(text: string): number {

@@ -18,12 +18,15 @@ export interface TryOptions {
   readonly checkpointSlots?: number
   /** Of Inputs. */
   readonly checkpointBytes?: number
+  /** Unit: s. */
+  readonly auditEvery?: number
   readonly json: boolean
 }
 
 const POLL_MS = 200
 /** What holds for the one that is not named where the other one is: the cluster's own values without any. */
 export const POLICY_DEFAULT = { slotsMax: 50_000, bytesMax: 32 * 1024 * 1024 } as const
+const AUDIT_SLOTS_MAX = 100_000
 const FOUNDING_TIMEOUT_MS = 60_000
 
 /** Founds a cluster of three replicas on the host's computer and waits until it serves. */
@@ -31,7 +34,7 @@ export async function tryCluster(options: TryOptions, surroundings: Surroundings
   const { json, name } = options
   const client = await connect(dataFolderOf(options, surroundings))
   const lease = options.leaseClockBound === undefined ? {} : { leaseClockBoundMs: options.leaseClockBound }
-  const founded = await client.foundTry({ name, ...lease, ...policyOf(options) })
+  const founded = await client.foundTry({ name, ...lease, ...policyOf(options), ...auditPolicyOf(options) })
   if (!founded.ok) return showProblem(surroundings, { json, problem: founded.problem })
   const { cluster: id } = founded.value
   const told = new Set<string>()
@@ -49,6 +52,11 @@ export async function tryCluster(options: TryOptions, surroundings: Surroundings
   const text = `Cluster "${name}" serves. Next: ${next}`
   show(surroundings, { json, data: { cluster: id, name, phase: served.value.phase }, text })
   return EXIT.done
+}
+
+function auditPolicyOf({ auditEvery }: TryOptions): Partial<ConsoleArgument<'cluster.try'>> {
+  if (auditEvery === undefined) return {}
+  return { auditPolicy: { slotsMax: AUDIT_SLOTS_MAX, intervalMs: auditEvery * 1000 } }
 }
 
 function policyOf({ checkpointSlots, checkpointBytes }: TryOptions): Partial<ConsoleArgument<'cluster.try'>> {

@@ -3,15 +3,31 @@ import type { ConsoleArgument, ReadArgument, SubmitArgument } from '../api/contr
 import { taskSchema } from '../api/views.ts'
 import type { TaskView } from '../api/views.ts'
 import {
+  auditsSchema,
   electionsSchema,
   foundedSchema,
+  healAnswerSchema,
+  incidentFileSchema,
+  incidentsSchema,
+  injectAnswerSchema,
   logAnswerSchema,
   outcomeSchema,
   problemSchema,
   readOutcomeSchema,
+  repairSchema,
   statusSchema,
 } from './answers.ts'
-import type { Answer, Elections, Founded, LogAnswer, Outcome, ReadOutcome, Status } from './answers.ts'
+import type {
+  Answer,
+  Audits,
+  Elections,
+  Founded,
+  HealAnswer,
+  IncidentFile,
+  Incidents,
+  InjectAnswer,
+} from './answers.ts'
+import type { LogAnswer, Outcome, ReadOutcome, Repair, Status } from './answers.ts'
 import { ClientError } from './errors.ts'
 
 export interface ClientInit {
@@ -30,7 +46,10 @@ interface ClusterChoice {
 /** A host, as a program sees it over HTTP. Every method throws ClientError when no answer comes. */
 export interface Client {
   status: () => Promise<Answer<Status>>
-  /** The same (client, sequence) again is the same Input: a retry is safe. */
+  /**
+   * The same (client, sequence) again is the same Input: a retry is safe. With `proof`, the answer holds the
+   * certificate of its Output.
+   */
   submit: (argument: SubmitArgument & ClusterChoice) => Promise<Answer<Outcome>>
   read: (argument: ReadArgument & ClusterChoice) => Promise<Answer<ReadOutcome>>
   /** Founds a cluster of three replicas on the host's computer. */
@@ -40,12 +59,34 @@ export interface Client {
   /** Decided slots as they lie in one replica's log: from `from` up, else the last ones up to `to` or the newest. */
   log: (query: LogQuery & ClusterChoice) => Promise<Answer<LogAnswer>>
   /** Orders a CHECKPOINT; its Output says the slot. Ordering one more does no harm, so a retry is safe. */
-  checkpoint: (argument: { readonly timeoutMs?: number } & ClusterChoice) => Promise<Answer<Outcome>>
+  checkpoint: (
+    argument: { readonly timeoutMs?: number; readonly proof?: boolean } & ClusterChoice,
+  ) => Promise<Answer<Outcome>>
+  /** Orders an AUDIT; its Output says the slot. One more does no harm, so a retry is safe. */
+  audit: (argument: { readonly timeoutMs?: number } & ClusterChoice) => Promise<Answer<Outcome>>
+  /** The newest AUDITs with a verdict, newest first; 50 when not said how many, 500 at most. */
+  audits: (query: ListQuery & ClusterChoice) => Promise<Answer<Audits>>
+  /** Replicas that deviated, with the evidence, newest first; 50 when not said how many, 500 at most. */
+  incidents: (query: ListQuery & ClusterChoice) => Promise<Answer<Incidents>>
+  /** One of them as a file, with what is needed to check its reports. */
+  incident: (query: { readonly number: number } & ClusterChoice) => Promise<Answer<IncidentFile>>
+  /** Begins the repair of a replica that somebody mistrusts. */
+  repair: (argument: { readonly replica: string } & ClusterChoice) => Promise<Answer<Repair>>
+  /** Rehearsal: a fault begins, and ends by itself. */
+  inject: (
+    argument: Omit<ConsoleArgument<'cluster.inject'>, 'cluster'> & ClusterChoice,
+  ) => Promise<Answer<InjectAnswer>>
+  /** Rehearsal: one injected fault ends, or all. */
+  heal: (argument: { readonly number?: number } & ClusterChoice) => Promise<Answer<HealAnswer>>
   /** Begins a backup to a file on the host's computer; `task` tells how it goes. */
   backup: (argument: { readonly file: string; readonly replace?: boolean } & ClusterChoice) => Promise<Answer<TaskView>>
   /** Begins the founding of a new cluster from a backup. */
   restore: (argument: ConsoleArgument<'cluster.restore'>) => Promise<Answer<TaskView>>
   task: (task: number) => Promise<Answer<TaskView>>
+}
+
+export interface ListQuery {
+  readonly limit?: number
 }
 
 export interface LogQuery {
@@ -73,6 +114,15 @@ export function createClient(init: ClientInit): Client {
     elections: (choice) =>
       ask(init, { method: 'GET', path: pathOf('/v1/elections', { ...choice }), schema: electionsSchema }),
     log: (query) => ask(init, { method: 'GET', path: pathOf('/v1/log', { ...query }), schema: logAnswerSchema }),
+    audit: (body) => post('/v1/audits', { body, schema: outcomeSchema, timeoutMs: answerTimeout(body) }),
+    audits: (query) => ask(init, { method: 'GET', path: pathOf('/v1/audits', { ...query }), schema: auditsSchema }),
+    incidents: (query) =>
+      ask(init, { method: 'GET', path: pathOf('/v1/incidents', { ...query }), schema: incidentsSchema }),
+    incident: ({ number, ...choice }) =>
+      ask(init, { method: 'GET', path: pathOf(`/v1/incidents/${number}`, { ...choice }), schema: incidentFileSchema }),
+    repair: (body) => post('/v1/repairs', { body, schema: repairSchema }),
+    inject: (body) => post('/v1/faults', { body, schema: injectAnswerSchema }),
+    heal: (body) => post('/v1/heals', { body, schema: healAnswerSchema }),
     backup: (body) => post('/v1/backups', { body, schema: taskSchema }),
     restore: (body) => post('/v1/restores', { body, schema: taskSchema }),
     task: (task) => ask(init, { method: 'GET', path: pathOf('/v1/tasks', { task }), schema: taskSchema }),

@@ -13,8 +13,8 @@ export interface WaitingEvent {
 type VotesEvent = ConsoleEvent<'votes.changed'>
 
 /**
- * Events that wait for a slow console, in bounded memory: of each cluster its newest view, of votes and notes the
- * newest few. Slots left out are counted in `dropped`, as in the feed itself.
+ * Events that wait for a slow console, in bounded memory: of each cluster its newest view, of votes, notes, AUDITs and
+ * incidents the newest few. Slots left out are counted in `dropped`, as in the feed itself.
  */
 export class EventOutbox {
   readonly #bounds: OutboxBounds
@@ -22,6 +22,8 @@ export class EventOutbox {
   readonly #clusters = new Map<string, ConsoleEvent<'cluster.changed'>>()
   readonly #votes = new Map<string, VotesEvent>()
   readonly #notes: ConsoleEvent<'note.added'>[] = []
+  readonly #audits = new Map<string, ConsoleEvent<'audit.changed'>>()
+  readonly #incidents = new Map<string, ConsoleEvent<'incident.changed'>>()
 
   constructor(bounds: OutboxBounds) {
     this.#bounds = bounds
@@ -38,6 +40,12 @@ export class EventOutbox {
     'votes.changed': (event) => {
       const waiting = this.#votes.get(event.cluster)
       this.#votes.set(event.cluster, joinVotes(waiting, event, this.#bounds.slotsWaitingMax))
+    },
+    'audit.changed': (event) => {
+      keepNewest(this.#audits, `${event.cluster} ${event.audit.slot}`, event, this.#bounds.notesWaitingMax)
+    },
+    'incident.changed': (event) => {
+      keepNewest(this.#incidents, `${event.cluster} ${event.incident.number}`, event, this.#bounds.notesWaitingMax)
     },
     'note.added': (event) => {
       this.#notes.push(event)
@@ -65,9 +73,25 @@ export class EventOutbox {
       this.#votes.delete(cluster)
       return { name: 'votes.changed', event }
     }
+    for (const [key, event] of this.#incidents) {
+      this.#incidents.delete(key)
+      return { name: 'incident.changed', event }
+    }
+    for (const [key, event] of this.#audits) {
+      this.#audits.delete(key)
+      return { name: 'audit.changed', event }
+    }
     const note = this.#notes.shift()
     return note === undefined ? undefined : { name: 'note.added', event: note }
   }
+}
+
+/** What waits under that key is replaced; when too many wait, the one that waits longest goes. */
+function keepNewest<Event>(waiting: Map<string, Event>, key: string, event: Event, waitingMax: number): void {
+  waiting.delete(key)
+  waiting.set(key, event)
+  const [first] = waiting.keys()
+  if (waiting.size > waitingMax && first !== undefined) waiting.delete(first)
 }
 
 /** A slot that was told before is replaced by what is told now; the newest slots are kept. */

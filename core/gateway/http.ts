@@ -122,8 +122,8 @@ function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyRe
   if (request.method === 'GET' && request.url.split('?')[0] === '/') return sendMissingPage(reply)
   const detail =
     `${request.method} ${request.url.slice(0, 200)} leads nowhere. ` +
-    'Expected GET /v1/status, /v1/elections, /v1/log or /v1/tasks, POST /v1/inputs, /v1/reads, /v1/checkpoints, ' +
-    '/v1/clusters, /v1/backups or /v1/restores, ' +
+    'Expected GET /v1/status, /v1/elections, /v1/log, /v1/audits, /v1/incidents or /v1/tasks, ' +
+    'POST /v1/inputs, /v1/reads, /v1/checkpoints, /v1/audits, /v1/repairs, /v1/clusters, /v1/backups or /v1/restores, ' +
     'or / for the console.'
   return sendProblem(reply, problem('not-found', detail))
 }

@@ -2,20 +2,27 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import * as v from 'valibot'
 import { CONSOLE_REQUESTS, readSchema, submitSchema } from '../api/contract.ts'
 import type { ConsoleApi, ConsoleReply } from '../api/contract.ts'
-import type { ClusterView, OutcomeView, TaskView } from '../api/views.ts'
+import type { TaskView } from '../api/views.ts'
+import { answerAudit, answerAudits, answerIncident, answerIncidents, answerRepair } from './audit-routes.ts'
 import { decode } from './decoding.ts'
+import type { Decoded } from './decoding.ts'
+import { answerHeal, answerInject, answerInjected } from './fault-routes.ts'
 import type { Guard } from './guard.ts'
 import { problem, problemOfFault, sendProblem } from './problems.ts'
-import type { Problem } from './problems.ts'
+import {
+  bodyProblem,
+  chooseCluster,
+  clusterChoice,
+  queryNumber,
+  requestProblem,
+  sendOutcome,
+  sendValue,
+} from './route-parts.ts'
 
-/** A cluster's name or id; without it, the only one of the host. */
-const clusterChoice = { cluster: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64))) }
 const submitBodySchema = v.strictObject({ ...submitSchema.entries, ...clusterChoice })
 const readBodySchema = v.strictObject({ ...readSchema.entries, ...clusterChoice })
 const electionsQuerySchema = v.strictObject(clusterChoice)
 const ELECTIONS_SHOWN_MAX = 100
-/** What a query carries is text; whether the number is one that may be asked for is the contract's to say. */
-const queryNumber = v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/, 'a whole number'), v.transform(Number)))
 const logQuerySchema = v.pipe(
   v.strictObject({
     ...clusterChoice,
@@ -29,6 +36,8 @@ const logQuerySchema = v.pipe(
 )
 /** Slots of the log when the query does not say how many. */
 const LOG_SLOTS = 100
+/** What may stand in the address where an Output is answered; anything else there is passed over. */
+const proofQuerySchema = v.object({ proof: v.optional(v.picklist(['0', '1'], 'proof is 0 or 1')) })
 const checkpointBodySchema = v.strictObject({
   ...CONSOLE_REQUESTS['cluster.checkpoint'].argument.entries,
   ...clusterChoice,
@@ -51,26 +60,40 @@ interface RouteTable {
 
 /** The addresses for programs, all under /v1 and all behind the access token. */
 export function registerRoutes(app: FastifyInstance, { api, guard }: RouteTable): void {
-  const add = (method: HTTPMethods, url: string, handler: Handler): void => {
-    app.route({ method, url, onRequest: guard.checkToken, handler })
-    refuseOtherMethods(app, method, url)
+  const add = (url: string, handlers: Partial<Readonly<Record<'GET' | 'POST', Handler>>>): void => {
+    for (const [method, handler] of Object.entries(handlers)) {
+      app.route({ method, url, onRequest: guard.checkToken, handler })
+    }
+    refuseOtherMethods(app, Object.keys(handlers), url)
   }
-  add('GET', '/v1/status', async (_request, reply) => answerStatus(api, reply))
-  add('GET', '/v1/elections', async (request, reply) => answerElections(api, request.query, reply))
-  add('GET', '/v1/log', async (request, reply) => answerLog(api, request.query, reply))
-  add('POST', '/v1/inputs', async (request, reply) => answerInput(api, request.body, reply))
-  add('POST', '/v1/reads', async (request, reply) => answerRead(api, request.body, reply))
-  add('POST', '/v1/checkpoints', async (request, reply) => answerCheckpoint(api, request.body, reply))
-  add('POST', '/v1/backups', async (request, reply) => answerBackup(api, request.body, reply))
-  add('POST', '/v1/restores', async (request, reply) => answerRestore(api, request.body, reply))
-  add('GET', '/v1/tasks', async (request, reply) => answerTask(api, request.query, reply))
-  add('POST', '/v1/clusters', async (request, reply) => answerFounding(api, request.body, reply))
+  add('/v1/status', { GET: async (_request, reply) => answerStatus(api, reply) })
+  add('/v1/elections', { GET: async (request, reply) => answerElections(api, request.query, reply) })
+  add('/v1/log', { GET: async (request, reply) => answerLog(api, request.query, reply) })
+  add('/v1/inputs', { POST: async (request, reply) => answerInput(api, request, reply) })
+  add('/v1/reads', { POST: async (request, reply) => answerRead(api, request, reply) })
+  add('/v1/checkpoints', { POST: async (request, reply) => answerCheckpoint(api, request, reply) })
+  add('/v1/backups', { POST: async (request, reply) => answerBackup(api, request.body, reply) })
+  add('/v1/restores', { POST: async (request, reply) => answerRestore(api, request.body, reply) })
+  add('/v1/tasks', { GET: async (request, reply) => answerTask(api, request.query, reply) })
+  add('/v1/audits', {
+    GET: async (request, reply) => answerAudits(api, request.query, reply),
+    POST: async (request, reply) => answerAudit(api, request.body, reply),
+  })
+  add('/v1/incidents', { GET: async (request, reply) => answerIncidents(api, request.query, reply) })
+  add('/v1/incidents/:number', { GET: async (request, reply) => answerIncident(api, request, reply) })
+  add('/v1/repairs', { POST: async (request, reply) => answerRepair(api, request.body, reply) })
+  add('/v1/faults', {
+    GET: async (request, reply) => answerInjected(api, request.query, reply),
+    POST: async (request, reply) => answerInject(api, request.body, reply),
+  })
+  add('/v1/heals', { POST: async (request, reply) => answerHeal(api, request.body, reply) })
+  add('/v1/clusters', { POST: async (request, reply) => answerFounding(api, request.body, reply) })
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const satisfies readonly HTTPMethods[]
 
-function refuseOtherMethods(app: FastifyInstance, allowed: HTTPMethods, url: string): void {
-  const allow = allowed === 'GET' ? ['GET', 'HEAD'] : [allowed]
+function refuseOtherMethods(app: FastifyInstance, allowed: readonly string[], url: string): void {
+  const allow = allowed.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
   const refuse = (request: FastifyRequest, reply: FastifyReply): void => {
     const detail = `${url} does not take ${request.method}; expected ${allow.join(' or ')}.`
     sendProblem(reply.header('allow', allow.join(', ')), problem('method-not-allowed', detail))
@@ -119,9 +142,22 @@ async function answerLog(api: ConsoleApi, query: unknown, reply: FastifyReply): 
   return sendValue(reply, { cluster: chosen.cluster.name, ...answer.value })
 }
 
+type Asking = Pick<FastifyRequest, 'query' | 'body'>
+
+/** A body, and `?proof=1`, which says the same as `"proof": true` in it. */
+function decodeAsking<T extends { proof?: boolean | undefined }>(
+  schema: v.GenericSchema<unknown, T>,
+  { query, body }: Asking,
+): Decoded<T> {
+  const address = decode(proofQuerySchema, query)
+  if (!address.ok) return address
+  const decoded = decode(schema, body)
+  return decoded.ok && address.value.proof === '1' ? { ok: true, value: { ...decoded.value, proof: true } } : decoded
+}
+
 /** All of its body may be left out, and so the body. */
-async function answerCheckpoint(api: ConsoleApi, body: unknown, reply: FastifyReply): Promise<FastifyReply> {
-  const decoded = decode(checkpointBodySchema, body ?? {})
+async function answerCheckpoint(api: ConsoleApi, request: Asking, reply: FastifyReply): Promise<FastifyReply> {
+  const decoded = decodeAsking(checkpointBodySchema, { query: request.query, body: request.body ?? {} })
   if (!decoded.ok) return sendProblem(reply, bodyProblem(decoded.expected, CHECKPOINT_EXAMPLE))
   const { cluster: choice, ...argument } = decoded.value
   const chosen = await chooseCluster(api, choice)
@@ -130,8 +166,8 @@ async function answerCheckpoint(api: ConsoleApi, body: unknown, reply: FastifyRe
   return sendOutcome(reply, { outcome, cluster: chosen.cluster.name })
 }
 
-async function answerInput(api: ConsoleApi, body: unknown, reply: FastifyReply): Promise<FastifyReply> {
-  const decoded = decode(submitBodySchema, body)
+async function answerInput(api: ConsoleApi, request: Asking, reply: FastifyReply): Promise<FastifyReply> {
+  const decoded = decodeAsking(submitBodySchema, request)
   if (!decoded.ok) return sendProblem(reply, bodyProblem(decoded.expected, SUBMIT_EXAMPLE))
   const { cluster: choice, ...argument } = decoded.value
   const chosen = await chooseCluster(api, choice)
@@ -140,8 +176,8 @@ async function answerInput(api: ConsoleApi, body: unknown, reply: FastifyReply):
   return sendOutcome(reply, { outcome, cluster: chosen.cluster.name })
 }
 
-async function answerRead(api: ConsoleApi, body: unknown, reply: FastifyReply): Promise<FastifyReply> {
-  const decoded = decode(readBodySchema, body)
+async function answerRead(api: ConsoleApi, request: Asking, reply: FastifyReply): Promise<FastifyReply> {
+  const decoded = decodeAsking(readBodySchema, request)
   if (!decoded.ok) return sendProblem(reply, bodyProblem(decoded.expected, READ_EXAMPLE))
   const { cluster: choice, ...argument } = decoded.value
   const chosen = await chooseCluster(api, choice)
@@ -186,71 +222,12 @@ async function answerFounding(api: ConsoleApi, body: unknown, reply: FastifyRepl
 }
 
 const SUBMIT_EXAMPLE =
-  '{"client":"app-1","sequence":1,"machine":"kv","input":{…}}, with "cluster" and "timeoutMs" if needed'
+  '{"client":"app-1","sequence":1,"machine":"kv","input":{…}}, with "cluster", "timeoutMs" and "proof" if needed'
 const READ_EXAMPLE =
-  '{"machine":"kv","input":{…}}, with "consistency" ("linearizable" or "stale"), "cluster" and "timeoutMs" if needed'
+  '{"machine":"kv","input":{…}}, with "consistency" ("linearizable" or "stale"), "cluster", "timeoutMs" and "proof" if needed'
 const LOG_EXAMPLE = '/v1/log?from=1&to=50, with "limit" (1 to 500), "replica" and "cluster" if needed'
-const CHECKPOINT_EXAMPLE = '{}, with "cluster" and "timeoutMs" if needed'
+const CHECKPOINT_EXAMPLE = '{}, with "cluster", "timeoutMs" and "proof" if needed'
 const BACKUP_EXAMPLE =
   '{"file":"/an/absolute/path"}, with "replace" if the file may be replaced, and "cluster" if needed'
 const RESTORE_EXAMPLE = '{"file":"/an/absolute/path"}, with the new cluster’s "name" if needed'
 const FOUND_EXAMPLE = '{"kind":"try","name":"demo"}'
-
-function bodyProblem(what: string, example: string): Problem {
-  return problem('invalid-argument', `${what}. Expected ${example}. Nothing was ordered.`)
-}
-
-function requestProblem(what: string, example: string): Problem {
-  return problem('invalid-argument', `${what}. Expected ${example}. Nothing was done.`)
-}
-
-type Choice =
-  | { readonly ok: true; readonly cluster: Pick<ClusterView, 'id' | 'name'> }
-  | { readonly ok: false; readonly problem: Problem }
-
-/** Asked anew for every request: a cluster founded a moment ago must make an unnamed one ambiguous at once. */
-async function chooseCluster(api: ConsoleApi, choice: string | undefined): Promise<Choice> {
-  const view = await api.request('host.view', {})
-  if (!view.ok) return { ok: false, problem: problemOfFault(view.fault) }
-  const { clusters } = view.value
-  const exact = clusters.filter(({ id }) => id === choice)
-  const named = exact.length > 0 ? exact : clusters.filter(({ name }) => choice === undefined || name === choice)
-  const [cluster, ...more] = named
-  if (cluster !== undefined && more.length === 0) return { ok: true, cluster }
-  return { ok: false, problem: choiceProblem(choice, named.length > 0 ? named : clusters) }
-}
-
-function choiceProblem(choice: string | undefined, clusters: readonly ClusterView[]): Problem {
-  const extensions = { clusters: clusters.map(({ id, name }) => ({ id, name })) }
-  const list = clusters.map(({ id, name }) => `"${name}" (${id})`).join(', ')
-  if (clusters.length === 0) {
-    const detail = 'This host has no cluster yet. Found one in the console, or with: synod try --name demo'
-    return problem('cluster-unknown', detail, extensions)
-  }
-  if (choice === undefined) {
-    return problem('cluster-not-named', `This host has several clusters: ${list}. Name one as "cluster".`, extensions)
-  }
-  if (clusters.some(({ name }) => name === choice)) {
-    const detail = `Several clusters are named "${choice}": ${list}. Give the id as "cluster".`
-    return problem('cluster-not-named', detail, extensions)
-  }
-  return problem('cluster-unknown', `There is no cluster "${choice}" here. There are: ${list}.`, extensions)
-}
-
-interface Answer {
-  readonly outcome: ConsoleReply<OutcomeView>
-  /** The cluster's name. */
-  readonly cluster: string
-}
-
-function sendOutcome(reply: FastifyReply, { outcome, cluster }: Answer): FastifyReply {
-  if (!outcome.ok) return sendProblem(reply, problemOfFault(outcome.fault))
-  const { kind, ...rest } = outcome.value
-  if (outcome.value.kind !== 'fail') return sendValue(reply, { kind, cluster, ...rest })
-  const { message, reason, slot, votes } = outcome.value
-  return sendProblem(reply, problem('fail', message, { reason, slot, votes, cluster }))
-}
-
-function sendValue(reply: FastifyReply, value: unknown): FastifyReply {
-  return reply.header('cache-control', 'no-store').type('application/json').send(JSON.stringify(value))
-}

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { faultSchema } from '../api/faults.ts'
 import type { Output } from '../model/output.ts'
 import type { Reply, SlotVotes } from '../replica/effects.ts'
 import type { Note } from '../replica/effects.ts'
@@ -34,6 +35,9 @@ const clusterIdSchema = v.pipe(
 
 const member = v.strictObject({ replica: replicaIdSchema, name: v.pipe(v.string(), v.minLength(1), v.maxLength(64)) })
 
+/** `number`: the host's name for it. */
+const orderedFault = { number: counted, fault: faultSchema }
+
 /** All a replica process must know to live. Holds its private key: never traced. */
 export const replicaOrdersSchema = v.strictObject({
   cluster: clusterIdSchema,
@@ -58,6 +62,16 @@ export const replicaOrdersSchema = v.strictObject({
   checkpointPolicy: v.optional(
     v.strictObject({ slotsMax: v.pipe(counted, v.minValue(1)), bytesMax: v.pipe(counted, v.minValue(1)) }),
   ),
+  /** When an AUDIT is ordered by itself. */
+  auditPolicy: v.optional(
+    v.strictObject({ slotsMax: v.pipe(counted, v.minValue(1)), intervalMs: v.pipe(counted, v.minValue(100)) }),
+  ),
+  /** An earlier life deviated: its Outputs do not count before an AUDIT verified it. */
+  isQuarantined: v.boolean(),
+  /** Nothing of its own State is to be used: it is received whole from others, and its log is kept. */
+  discardsState: v.boolean(),
+  /** Rehearsal is allowed, and these faults are active from the first moment on; absent: it is not allowed. */
+  faults: v.optional(v.array(v.strictObject(orderedFault))),
   /** The replica's randomness; whole number. */
   seed: v.pipe(v.number(), v.safeInteger()),
 })
@@ -71,6 +85,7 @@ const submit = v.strictObject({
   machine: machineNameSchema,
   payload: bytesSchema(LIMITS.inputBytesMax),
   timeoutMs: counted,
+  proof: v.optional(v.boolean()),
 })
 const read = v.strictObject({
   kind: v.literal('read'),
@@ -79,9 +94,16 @@ const read = v.strictObject({
   payload: bytesSchema(LIMITS.inputBytesMax),
   consistency: v.picklist(['linearizable', 'stale']),
   timeoutMs: counted,
+  proof: v.optional(v.boolean()),
 })
 
-const checkpoint = v.strictObject({ kind: v.literal('checkpoint'), request: counted, timeoutMs: counted })
+const checkpoint = v.strictObject({
+  kind: v.literal('checkpoint'),
+  request: counted,
+  timeoutMs: counted,
+  proof: v.optional(v.boolean()),
+})
+const audit = v.strictObject({ kind: v.literal('audit'), request: counted, timeoutMs: counted })
 
 /** What a process is started for that runs no replica. */
 export const errandSchema = v.variant('kind', [
@@ -106,7 +128,10 @@ export const hostMessageSchema = v.variant('kind', [
     kind: v.literal('peers'),
     peers: v.array(v.strictObject({ replica: replicaIdSchema, addresses: v.array(v.string()) })),
   }),
-  v.strictObject({ kind: v.literal('requests'), requests: v.array(v.variant('kind', [submit, read, checkpoint])) }),
+  v.strictObject({
+    kind: v.literal('requests'),
+    requests: v.array(v.variant('kind', [submit, read, checkpoint, audit])),
+  }),
   v.strictObject({ kind: v.literal('forget'), request: counted }),
   v.strictObject({
     kind: v.literal('votes'),
@@ -136,13 +161,17 @@ export const hostMessageSchema = v.variant('kind', [
   }),
   /** In place of `start`: no replica, but one piece of work; the process ends after it. */
   v.strictObject({ kind: v.literal('errand'), errand: errandSchema }),
-  v.strictObject({ kind: v.literal('lie'), active: v.boolean() }),
+  /** Rehearsal: a fault begins or ends. Of no effect in a replica whose orders allow none. */
+  v.strictObject({ kind: v.literal('fault'), ...orderedFault, active: v.boolean() }),
   /** Hand over, flush, exit with code 0. */
   v.strictObject({ kind: v.literal('stop') }),
 ])
 export type HostMessage = v.InferOutput<typeof hostMessageSchema>
 export type ReplicaRequest =
-  v.InferOutput<typeof submit> | v.InferOutput<typeof read> | v.InferOutput<typeof checkpoint>
+  | v.InferOutput<typeof submit>
+  | v.InferOutput<typeof read>
+  | v.InferOutput<typeof checkpoint>
+  | v.InferOutput<typeof audit>
 
 /** What a replica process tells its host. */
 export type ReplicaMessage =

@@ -22,6 +22,9 @@ import { TransportError } from '../transport/errors.ts'
 import { createLibp2pTransport } from '../transport/libp2p-transport.ts'
 import { backUp } from './backing-up.ts'
 import { EventLoop } from './event-loop.ts'
+import type { Faults } from './faults/faults.ts'
+import { passDisk } from './faults/faulty-stores.ts'
+import { faultsOf, shaky } from './faults/rehearsal.ts'
 import { runErrand } from './errands.ts'
 import type { Errand, HostMessage, ReplicaMessage, ReplicaOrders } from './protocol.ts'
 import { hostMessageSchema } from './protocol.ts'
@@ -50,10 +53,12 @@ const MACHINE_NAMES = builtInMachines.map(({ name }) => name).toSorted()
 /** Of the batches shown at once. */
 const LOG_BYTES_MAX = 8 * 1024 * 1024
 
+type Tell = (message: ReplicaMessage) => void
+
 /** Runs one replica in this process: waits for its orders, lives, ends the process when told to or when it fails. */
 export function runReplicaProcess(port: ProcessPort): void {
   boundMemory()
-  const running: { process?: RunningReplica } = {}
+  const running: { process?: RunningReplica; faults?: Faults | undefined } = {}
   const tell = (message: ReplicaMessage): void => {
     port.send(message)
   }
@@ -67,13 +72,19 @@ export function runReplicaProcess(port: ProcessPort): void {
       void performErrand(parsed.output.errand, tell)
       return
     }
+    if (parsed.output.kind === 'fault') {
+      // Before it runs, too: its disk may be stalled while it opens its log.
+      running.faults?.order(parsed.output.number, parsed.output.fault, parsed.output.active)
+      return
+    }
     if (parsed.output.kind !== 'start') {
       // Told to stop while it still reads its log: nothing was promised in this life, so it may just go.
       if (running.process === undefined && parsed.output.kind === 'stop') process.exit(0)
       running.process?.order(parsed.output)
       return
     }
-    startReplica(parsed.output.orders, tell).then(
+    running.faults = faultsOf(parsed.output.orders)
+    startReplica(parsed.output.orders, tell, running.faults).then(
       (started) => {
         running.process = started
       },
@@ -103,12 +114,15 @@ async function performErrand(errand: Errand, tell: (message: ReplicaMessage) => 
   }
 }
 
-async function startReplica(orders: ReplicaOrders, tell: (message: ReplicaMessage) => void): Promise<RunningReplica> {
+async function startReplica(orders: ReplicaOrders, tell: Tell, faults: Faults | undefined): Promise<RunningReplica> {
   const replica = new Replica({
     self: orders.self,
     cluster: orders.cluster,
     signer: createSigner(orders.privateKey),
     checkpointPolicy: orders.checkpointPolicy,
+    auditPolicy: orders.auditPolicy,
+    isQuarantined: orders.isQuarantined,
+    discardsState: orders.discardsState,
     configuration: createConfiguration(orders.epoch, orders.members),
     registry: createRegistry(builtInMachines),
     hash: sha256,
@@ -118,6 +132,7 @@ async function startReplica(orders: ReplicaOrders, tell: (message: ReplicaMessag
     queueInputsMax: orders.queueInputsMax,
   })
   const { folder, cluster, self } = orders
+  await passDisk(faults, folder)
   // Before the checkpoints, which make their folder where it isn't there.
   if (orders.hasBegun) await refuseWhereGone(folder)
   const checkpoints = await openCheckpointStore({
@@ -128,7 +143,7 @@ async function startReplica(orders: ReplicaOrders, tell: (message: ReplicaMessag
       tell({ kind: 'trouble', message: error.message })
     },
   })
-  const loaded = await loadNewest(checkpoints)
+  const loaded = orders.discardsState ? undefined : await loadNewest(checkpoints)
   replica.restore(checkpoints.checkpoints, loaded)
   const store = await openRecordStore({
     folder,
@@ -139,32 +154,30 @@ async function startReplica(orders: ReplicaOrders, tell: (message: ReplicaMessag
       replica.recover(record)
     },
   })
-  replica.start(systemClock.read())
   const connected = new Set<string>()
   const loop: { current?: EventLoop } = {}
   const push = (event: ReplicaEvent): void => {
     loop.current?.push(event)
   }
   const transport = await openTransport(orders, { connected, push, tell })
-  const parts = { replica, store, checkpoints, transport }
-  const eventLoop = new EventLoop(
-    { ...parts, clock: systemClock },
-    {
-      onReplies: (replies) => {
-        tell({ kind: 'replies', replies })
-      },
-      onNote: (note) => {
-        tell({ kind: 'note', note })
-      },
-      onTrouble: (message) => {
-        tell({ kind: 'trouble', message })
-      },
-      onFailure: (error) => {
-        fail(tell, error)
-      },
+  const parts = { replica, ...shaky({ clock: systemClock, store, checkpoints, transport }, orders, faults) }
+  replica.start(parts.clock.read())
+  const eventLoop = new EventLoop(parts, {
+    onReplies: (replies) => {
+      tell({ kind: 'replies', replies })
     },
-  )
+    onNote: (note) => {
+      tell({ kind: 'note', note })
+    },
+    onTrouble: (message) => {
+      tell({ kind: 'trouble', message })
+    },
+    onFailure: (error) => {
+      fail(tell, error)
+    },
+  })
   loop.current = eventLoop
+  faults?.attach(push)
   const running = new RunningReplica({ ...parts, orders, loop: eventLoop, connected, tell })
   running.start()
   return running
@@ -235,7 +248,7 @@ class RunningReplica {
     }, REPORT_MS)
   }
 
-  order(message: Exclude<HostMessage, { kind: 'start' | 'errand' }>): void {
+  order(message: Exclude<HostMessage, { kind: 'start' | 'errand' | 'fault' }>): void {
     const { loop, transport, replica, tell } = this.#init
     switch (message.kind) {
       case 'peers':
@@ -262,9 +275,6 @@ class RunningReplica {
         return
       case 'backup':
         void this.#backUp(message)
-        return
-      case 'lie':
-        loop.push(message)
         return
       case 'stop':
         void this.#stop()

@@ -13,6 +13,10 @@ export interface ReplicaReport {
   readonly lies: boolean
   /** The State is on its way from others. */
   readonly isStateMissing: boolean
+  readonly isQuarantined: boolean
+  readonly isAuditorDisabled: boolean
+  /** The newest AUDIT it reported, or works on; 0: none in this life. */
+  readonly slotAudited: number
   /** Of its log, on disk. */
   readonly logBytes: number
   readonly segments: number
@@ -66,6 +70,7 @@ export function reportOf(of: {
 }): ReplicaReport {
   const { replica, store } = of
   const { role, leader, ballot, slotDecided, slotExecuted, lies, isStateMissing } = replica.status
+  const { isQuarantined, isAuditorDisabled, slotAudited } = replica.status
   const { checkpoints, counter, pinned, retained, transfer, writing, slotFirst } = replica.checkpoints
   return {
     role,
@@ -76,6 +81,9 @@ export function reportOf(of: {
     connectedTo: [...of.connected].toSorted(),
     lies,
     isStateMissing,
+    isQuarantined,
+    isAuditorDisabled,
+    slotAudited,
     logBytes: store.bytes,
     segments: store.segments.length,
     slotFirst,

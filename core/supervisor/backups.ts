@@ -153,7 +153,7 @@ export class Backups {
     const { version, confirm, onBackedUp } = this.#init
     const confirmed = await confirm(cluster, CONFIRM_MS_MAX)
     task.update({ confirmed: confirmed !== undefined })
-    const { name, rehearsal, leaseClockBoundMs, checkpointPolicy } = cluster.file
+    const { name, rehearsal, leaseClockBoundMs, checkpointPolicy, auditPolicy } = cluster.file
     const query = {
       slotMin: toSlot(confirmed ?? 0),
       name,
@@ -163,6 +163,7 @@ export class Backups {
         rehearsal,
         ...(leaseClockBoundMs === undefined ? {} : { leaseClockBoundMs }),
         ...(checkpointPolicy === undefined ? {} : { checkpointPolicy }),
+        ...(auditPolicy === undefined ? {} : { auditPolicy }),
       },
     }
     const { backup, written } = await this.#writeVerified(cluster, { task, file, query })
@@ -276,8 +277,11 @@ function stagingFolder(dataFolder: string): string {
 function candidates({ replicas }: LocalCluster): readonly LocalReplica[] {
   const running = replicas.filter(({ state, report }) => state === 'running' && report?.isStateMissing !== true)
   const leader = agreedLeader(running, 1)
+  // What was decided and attested is right in any log, but nobody asks one that is about to be started anew.
   const rank = ({ id, isSilent, report }: LocalReplica): number =>
-    (isSilent ? -1 : 0) + (id === leader && !isSilent ? Number.MAX_SAFE_INTEGER : (report?.slotDecided ?? 0))
+    (report?.isQuarantined === true ? -Number.MAX_SAFE_INTEGER : 0) +
+    (isSilent ? -1 : 0) +
+    (id === leader && !isSilent ? Number.MAX_SAFE_INTEGER : (report?.slotDecided ?? 0))
   return running.toSorted((left, right) => rank(right) - rank(left))
 }
 
@@ -330,7 +334,7 @@ function restoredFile(
   { settings, slotLast }: BackupHeader,
   { id, name, members }: Pick<ClusterFile, 'id' | 'name'> & { members: readonly Omit<Member, 'begun'>[] },
 ): ClusterFile {
-  const { rehearsal, leaseClockBoundMs, checkpointPolicy } = settings
+  const { rehearsal, leaseClockBoundMs, checkpointPolicy, auditPolicy } = settings
   return {
     format: 1,
     id,
@@ -340,6 +344,7 @@ function restoredFile(
     running: true,
     ...(leaseClockBoundMs === undefined ? {} : { leaseClockBoundMs }),
     ...(checkpointPolicy === undefined ? {} : { checkpointPolicy }),
+    ...(auditPolicy === undefined ? {} : { auditPolicy }),
     networkKey: createNetworkKey(),
     // Their logs say that the slots of the backup are decided: a folder without one has lost that.
     members: members.map((member) => ({ ...member, begun: slotLast > 0 })),

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
@@ -6,6 +5,7 @@ import { messageOf } from '../base/errors.ts'
 import type { ClusterId } from '../model/ids.ts'
 import { epochSchema, replicaIdSchema } from '../wire/schema.ts'
 import { HostError } from './errors.ts'
+import { sealed, unsealed } from './sealed-file.ts'
 
 const FILE = 'cluster.json'
 
@@ -31,6 +31,13 @@ const clusterFileSchema = v.strictObject({
     v.strictObject({
       slotsMax: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
       bytesMax: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+    }),
+  ),
+  /** When an AUDIT is ordered by itself; Synod's own measure when absent. Unit of `intervalMs`: ms. */
+  auditPolicy: v.optional(
+    v.strictObject({
+      slotsMax: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+      intervalMs: v.pipe(v.number(), v.safeInteger(), v.minValue(100)),
     }),
   ),
   networkKey: v.string(),
@@ -71,7 +78,7 @@ export async function writeClusterFile(dataFolder: string, file: ClusterFile): P
   const path = join(folder, FILE)
   const handle = await open(`${path}.new`, 'w', 0o600)
   try {
-    await handle.writeFile(`${JSON.stringify({ ...file, checksum: checksumOf(file) }, null, 2)}\n`)
+    await handle.writeFile(sealed(file))
     await handle.sync()
   } finally {
     await handle.close()
@@ -171,21 +178,6 @@ function parse(path: string, text: string, folder: string): ClusterFile {
 }
 
 const newerSchema = v.object({ format: v.pipe(v.number(), v.minValue(CLUSTER_FILE_FORMAT + 1)) })
-const sealedSchema = v.looseObject({ checksum: v.string() })
-
-/** Files written before there was a checksum have none. @throws Error when it does not hold. */
-function unsealed(text: string): unknown {
-  const value: unknown = JSON.parse(text)
-  if (!v.is(sealedSchema, value)) return value
-  const { checksum, ...fields } = value
-  if (checksum !== checksumOf(fields)) throw new Error('the checksum does not hold')
-  return fields
-}
-
-/** Over the fields in their order, however they are laid out. */
-function checksumOf(fields: object): string {
-  return createHash('sha256').update(JSON.stringify(fields)).digest('hex')
-}
 
 function newerFormat(file: string, format: number): HostError {
   return new HostError(

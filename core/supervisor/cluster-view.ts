@@ -1,9 +1,12 @@
 import type { ClusterView, ReplicaView } from '../api/views.ts'
 import { majorityOf } from '../model/quorum.ts'
+import type { Auditing } from './auditing.ts'
+import { healthOf } from './health.ts'
+import type { Injections } from './injections.ts'
 import type { LocalReplica } from './local-replica.ts'
 import type { ClusterFile } from './cluster-file.ts'
 import { ballotView } from './vote-views.ts'
-import { policyOf, storageView, transferView } from './storage-views.ts'
+import { auditPolicyOf, policyOf, storageView, transferView } from './storage-views.ts'
 import type { NameOf } from './vote-views.ts'
 
 export interface ClusterPicture {
@@ -13,17 +16,21 @@ export interface ClusterPicture {
   readonly nameOf: NameOf
   /** Whether a majority has ever served since this host started the cluster. */
   readonly hasServed: boolean
+  readonly injections: Pick<Injections, 'active' | 'kindsOn'>
+  readonly auditing: Pick<Auditing, 'last' | 'incidentsOpen' | 'isGivenUp'>
 }
 
 /** What people see of a cluster, drawn from what its replicas last told. */
 export function clusterView(picture: ClusterPicture): ClusterView {
-  const { file, replicas, nameOf } = picture
+  const { file, replicas, nameOf, injections, auditing } = picture
   const total = file.members.length
   const quorum = majorityOf(total)
   const leader = agreedLeader(replicas, quorum)
   const running = replicas.filter((replica) => replica.state === 'running').length
-  const serves = leader !== undefined && running >= quorum
-  const survivable = serves ? running - quorum : -1
+  // What a replica in quarantine says does not count.
+  const counting = replicas.filter(({ report }) => report?.isQuarantined === false).length
+  const serves = leader !== undefined && counting >= quorum
+  const survivable = serves ? counting - quorum : -1
   const ballots = replicas.map((replica) => replica.report?.ballot ?? { round: 0, proposer: '' })
   const ballot = ballots.toSorted((left, right) => right.round - left.round)[0]
   const phase = phaseOf(picture, serves)
@@ -37,11 +44,21 @@ export function clusterView(picture: ClusterPicture): ClusterView {
     leader: leader === undefined ? null : nameOf(leader),
     ballot: ballot === undefined || ballot.round === 0 ? null : ballotView(ballot, nameOf),
     slotDecided: Math.max(0, ...replicas.map((replica) => replica.reportLast?.slotDecided ?? 0)),
-    replicas: replicas.map((replica) => replicaView(replica, nameOf)),
+    replicas: replicas.map((replica) => replicaView(replica, picture)),
+    audit: auditing.last ?? null,
+    incidentsOpen: auditing.incidentsOpen,
+    injected: injections.active.toReversed(),
+    auditPolicy: auditPolicyOf(file),
     quorum,
     checkpointPolicy: policyOf(file),
     survivable,
-    health: health({ phase, replicas, total, quorum, running, survivable, leader: leader && nameOf(leader) }),
+    health: healthOf({
+      ...{ phase, replicas, total, quorum, running, counting, survivable },
+      leader: leader && nameOf(leader),
+      injected: injections.active,
+      audit: auditing.last ?? null,
+      givenUp: replicas.map(({ name }) => name).filter((name) => auditing.isGivenUp(name)),
+    }),
     progress: progress(replicas, serves || picture.hasServed),
   }
 }
@@ -63,7 +80,7 @@ function phaseOf({ file, hasServed }: ClusterPicture, serves: boolean): ClusterV
   return hasServed ? 'no-quorum' : 'founding'
 }
 
-function replicaView(replica: LocalReplica, nameOf: NameOf): ReplicaView {
+function replicaView(replica: LocalReplica, { nameOf, injections }: ClusterPicture): ReplicaView {
   const last = replica.reportLast
   return {
     id: replica.id,
@@ -79,61 +96,21 @@ function replicaView(replica: LocalReplica, nameOf: NameOf): ReplicaView {
     memoryBytes: replica.report?.memoryBytes ?? null,
     connectedTo: (replica.report?.connectedTo ?? []).map(nameOf).toSorted(),
     restarts: replica.restarts,
-    faults: replica.report?.lies === true ? ['lie'] : [],
+    faults: faultsOf(replica, injections),
+    quarantined: replica.report?.isQuarantined ?? false,
+    slotAudited: replica.report === undefined || replica.report.slotAudited === 0 ? null : replica.report.slotAudited,
     problem: replica.problem === undefined ? null : { code: replica.problem.code, message: replica.problem.message },
   }
 }
 
-interface HealthFacts {
-  readonly phase: ClusterView['phase']
-  readonly replicas: readonly LocalReplica[]
-  readonly total: number
-  readonly quorum: number
-  readonly running: number
-  readonly survivable: number
-  readonly leader: string | undefined
-}
-
-/** One sentence or two, the worst fact first. */
-function health(facts: HealthFacts): ClusterView['health'] {
-  const { phase, replicas, total, quorum, running, survivable, leader } = facts
-  const away = replicas.filter((replica) => replica.state !== 'running').map((replica) => replica.name)
-  const liars = replicas.filter((replica) => replica.report?.lies === true).map((replica) => replica.name)
-  if (phase === 'stopped') return { level: 'attention', sentence: 'Stopped. Nothing is served; the log is kept.' }
-  if (phase === 'founding') {
-    return { level: 'attention', sentence: `Starting. ${running} of ${total} replicas run; a leader is being elected.` }
-  }
-  if (phase === 'no-quorum') {
-    const missing = quorum - running
-    const what =
-      missing > 0
-        ? `No majority: ${running} of ${total} replicas run, ${quorum} are needed. Requests fail until ${missing} more ${missing === 1 ? 'starts' : 'start'}.`
-        : 'No leader: an election is under way. Requests wait.'
-    return { level: 'danger', sentence: what }
-  }
-  const led = leader === undefined ? '' : ` Leader: ${leader}.`
-  if (survivable === 0) {
-    const who = away.length > 0 ? ` ${away.join(', ')} ${away.length === 1 ? 'is' : 'are'} down.` : ''
-    return {
-      level: 'attention',
-      sentence: `No failure is survivable now: ${running} of ${total} replicas run.${who}${led}`,
-    }
-  }
-  if (liars.length > 0) {
-    return {
-      level: 'attention',
-      sentence: `${liars.join(', ')} lies (injected) and is outvoted. Can lose ${survivable} of ${total}.${led}`,
-    }
-  }
-  const receiving = replicas.filter((replica) => replica.report?.transfer !== undefined).map((replica) => replica.name)
-  if (receiving.length > 0) {
-    const who = `${receiving.join(', ')} ${receiving.length === 1 ? 'receives' : 'receive'} the State`
-    return { level: 'attention', sentence: `${who} from the others. Can lose ${survivable} of ${total}.${led}` }
-  }
-  if (away.length > 0) {
-    return { level: 'attention', sentence: `${away.join(', ')} down. Can lose ${survivable} more of ${total}.${led}` }
-  }
-  return { level: 'good', sentence: `Healthy. Can lose ${survivable} of ${total}.${led}` }
+/** What it does wrong by itself is shown as long as it says so itself. */
+function faultsOf({ name, report }: LocalReplica, injections: ClusterPicture['injections']): string[] {
+  const kinds = injections.kindsOn(name).filter((kind) => kind !== 'lie' && kind !== 'disable-auditor')
+  const own = [
+    ...(report?.lies === true ? ['lie'] : []),
+    ...(report?.isAuditorDisabled === true ? ['disable-auditor'] : []),
+  ]
+  return [...kinds, ...own]
 }
 
 function progress(replicas: readonly LocalReplica[], serves: boolean): ClusterView['progress'] {

@@ -8,6 +8,8 @@ export class EventHub {
     'cluster.changed': new Set(),
     'host.changed': new Set(),
     'votes.changed': new Set(),
+    'audit.changed': new Set(),
+    'incident.changed': new Set(),
     'note.added': new Set(),
   }
 

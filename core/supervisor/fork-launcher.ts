@@ -39,6 +39,12 @@ export function createForkLauncher(): ReplicaLauncher {
         kill: () => {
           child.kill('SIGKILL')
         },
+        pause: () => {
+          child.kill('SIGSTOP')
+        },
+        resume: () => {
+          child.kill('SIGCONT')
+        },
       }
     },
   }

@@ -8,6 +8,9 @@ export interface ReplicaProcess {
   onExit: (listener: (exit: ReplicaExit) => void) => void
   /** SIGKILL, or what the platform has for it. */
   kill: () => void
+  /** SIGSTOP and SIGCONT, where the platform has them; nothing where the process has ended. */
+  pause: () => void
+  resume: () => void
 }
 
 export interface ReplicaExit {

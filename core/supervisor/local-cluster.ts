@@ -1,21 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { AuditView, IncidentView } from '../api/audit-views.ts'
 import type { ClusterView, ElectionView, LogView, OutcomeView, SlotVotesView } from '../api/views.ts'
 import { messageOf } from '../base/errors.ts'
+import { majorityOf } from '../model/quorum.ts'
 import type { Trace } from '../ports/trace.ts'
 import type { Note, Reply } from '../replica/effects.ts'
 import type { ReplicaRequest } from '../host/protocol.ts'
+import { Auditing } from './auditing.ts'
 import type { ClusterFile } from './cluster-file.ts'
-import { replicaFolder } from './cluster-file.ts'
+import { clusterFolder, replicaFolder } from './cluster-file.ts'
 import { agreedLeader, clusterView } from './cluster-view.ts'
 import { checkpointText } from './checkpoint-notes.ts'
 import { exitText } from './exit-notes.ts'
 import { electionText, electionView } from './elections.ts'
 import { RefusedError } from './errors.ts'
+import { IncidentFiles } from './incident-files.ts'
+import { Injections } from './injections.ts'
 import type { ReplicaLauncher } from './launcher.ts'
 import { LocalReplica, ReplicaGoneError } from './local-replica.ts'
 import { logView } from './log-views.ts'
 import type { NoteLevel } from './notes.ts'
-import { outcomeView, slotVotesView } from './vote-views.ts'
+import { REPAIR_TIMING } from './repairs.ts'
+import type { RepairTiming } from './repairs.ts'
+import { outcomeView, slotVotesView, wrongSignatureText } from './vote-views.ts'
 
 /** Unit: ms. How often it is looked whether the proxies that were asked are still alive. */
 const PATIENCE_MS = 500
@@ -24,6 +31,8 @@ const SILENCE_MS = 500
 const ELECTIONS_MAX = 500
 /** Unit: ms. With no replica to ask, the next look. */
 const LOOK_AGAIN_MS = 100
+/** Unit: ms. For a checkpoint that a replica under repair is to receive. */
+const CHECKPOINT_MS = 10_000
 /** Unit: ms. A trouble that stays is told again after this. */
 const TELL_AGAIN_MS = 10 * 60 * 1000
 
@@ -45,12 +54,18 @@ interface LocalClusterInit {
   readonly trace: Trace | undefined
   readonly onChange: () => void
   readonly onNote: (level: NoteLevel, text: string) => void
+  readonly onAudit: (audit: AuditView) => void
+  readonly onIncident: (incident: IncidentView) => void
+  readonly repairTiming?: RepairTiming | undefined
   /** A replica began its log: the file must say so before it may vote. */
   readonly onBegun: () => Promise<void>
 }
 
 /** A cluster as this host hosts it: its replicas, who is asked, what is shown. */
 export class LocalCluster {
+  readonly injections: Injections
+  readonly auditing: Auditing
+  readonly #incidentFiles: IncidentFiles
   readonly #init: LocalClusterInit
   readonly #replicas: readonly LocalReplica[]
   readonly #names: ReadonlyMap<string, string>
@@ -68,13 +83,27 @@ export class LocalCluster {
     this.#file = init.file
     this.#begunOnDisk = new Set(init.file.members.filter(({ begun }) => begun).map(({ name }) => name))
     const { file, dataFolder, launcher } = init
+    this.injections = new Injections({
+      folder: clusterFolder(dataFolder, file.id),
+      cluster: file.name,
+      targets: () => this.#replicas,
+      logFolderOf: (name) => replicaFolder(dataFolder, file.id, name),
+      onChange: () => {
+        this.#changed()
+      },
+      onNote: init.onNote,
+    })
     this.#names = new Map(file.members.map((member) => [member.replica, member.name]))
     const members = file.members.map(({ replica, name }) => ({ replica, name }))
+    this.#incidentFiles = new IncidentFiles(dataFolder, file.id)
+    this.auditing = this.#createAuditing()
     this.#replicas = file.members.map(
       ({ replica, name, privateKey }) =>
         new LocalReplica({
           name,
           hasBegun: () => this.#hasBegun(name),
+          standing: () => this.auditing.standing(name),
+          faults: () => (file.rehearsal ? this.injections.ordersFor(name) : undefined),
           onBegun: () => this.#begun(name),
           launcher,
           orders: {
@@ -87,6 +116,7 @@ export class LocalCluster {
             leaseClockBoundMs: file.leaseClockBoundMs,
             queueInputsMax: init.queueInputsMax,
             checkpointPolicy: file.checkpointPolicy,
+            auditPolicy: file.auditPolicy,
             trace: init.trace !== undefined,
             folder: replicaFolder(dataFolder, file.id, name),
             // Loopback only: nothing leaves this computer before the cluster is opened to the LAN.
@@ -97,6 +127,7 @@ export class LocalCluster {
           },
           onAddresses: () => {
             this.#tellPeers()
+            if (this.replica(name).state === 'running') this.injections.running(name)
           },
           onNote: (note) => {
             this.#note(name, note)
@@ -111,6 +142,7 @@ export class LocalCluster {
             const { level, text } = exitText(name, exit)
             if (exit.problem === undefined || exit.expected) init.onNote(level, text)
             else this.#tellSeldom(level, text)
+            this.injections.exited(name)
           },
         }),
     )
@@ -124,9 +156,30 @@ export class LocalCluster {
     return this.#replicas
   }
 
+  /** What earlier lives of the host left on disk; before the first start. */
+  async read(): Promise<void> {
+    await this.injections.load()
+    await this.auditing.read()
+  }
+
   start(): void {
     this.#file = { ...this.#file, running: true }
-    for (const replica of this.#replicas) replica.start()
+    this.auditing.begin()
+  }
+
+  /** By hand, in quarantine where it was given up. @throws RefusedError REPLICA_UNKNOWN, CLUSTER_STOPPED */
+  startReplica(name: string): void {
+    const replica = this.replica(name)
+    this.#refuseStopped()
+    this.auditing.startedByHand(name)
+    replica.start()
+  }
+
+  /** By hand: the repair ladder. @throws RefusedError REPLICA_UNKNOWN, CLUSTER_STOPPED */
+  repairReplica(name: string): void {
+    const replica = this.replica(name)
+    this.#refuseStopped()
+    this.auditing.repair(replica.name)
   }
 
   /** Its replicas, gracefully. The followers first: while they flush, the leader needs nobody's vote. */
@@ -137,9 +190,17 @@ export class LocalCluster {
     this.#changed()
   }
 
+  /** It is stopped and is to be deleted: nothing more is written into its folder. */
+  async close(): Promise<void> {
+    await this.#incidentFiles.close()
+  }
+
   /** Ends the processes without saying that the cluster is to stay stopped. */
   async endProcesses(): Promise<void> {
+    this.auditing.end()
+    await this.injections.endAll()
     await Promise.all(this.#replicas.map((replica) => replica.stop()))
+    await this.#incidentFiles.settled()
   }
 
   /** @throws RefusedError REPLICA_UNKNOWN */
@@ -157,6 +218,8 @@ export class LocalCluster {
       replicas: this.#replicas,
       nameOf: this.#nameOf,
       hasServed: this.#hasServed,
+      injections: this.injections,
+      auditing: this.auditing,
     })
     if (view.phase === 'serving') this.#hasServed = true
     return view
@@ -243,11 +306,11 @@ export class LocalCluster {
 
   /**
    * The leader where it is known and here: one hop less. Otherwise any that runs. One that stayed silent lately (its
-   * process may be stopped or stuck) only when there is nobody else.
+   * process may be stopped or stuck), or is in quarantine, only when there is nobody else.
    */
   #proxy(asked: ReadonlyMap<LocalReplica, unknown>): LocalReplica | undefined {
     const running = this.#replicas.filter((replica) => replica.state === 'running' && !asked.has(replica))
-    const lively = running.filter((replica) => !replica.isSilent)
+    const lively = running.filter((replica) => !replica.isSilent && replica.report?.isQuarantined !== true)
     const leader = agreedLeader(lively, 1)
     return lively.find((replica) => replica.id === leader) ?? lively[0] ?? running[0]
   }
@@ -258,6 +321,7 @@ export class LocalCluster {
       sign: 'none' as const,
       digest: undefined,
       afterMs: undefined,
+      signature: undefined,
     }))
     return { kind: 'fail', reason: 'too-few-outputs', slot: undefined, votes }
   }
@@ -290,13 +354,45 @@ export class LocalCluster {
     }
   }
 
+  #createAuditing(): Auditing {
+    const { file, onAudit, onIncident, onNote, repairTiming } = this.#init
+    return new Auditing({
+      members: file.members,
+      quorum: majorityOf(file.members.length),
+      patients: () => this.#replicas,
+      files: this.#incidentFiles,
+      nameOf: this.#nameOf,
+      timing: repairTiming ?? REPAIR_TIMING,
+      orderCheckpoint: async () => {
+        // Without one it is asked for by nobody: the rung's own time runs out then.
+        await this.ask({ kind: 'checkpoint', timeoutMs: CHECKPOINT_MS }).catch(() => undefined)
+      },
+      onAudit: (audit) => {
+        onAudit(audit)
+        this.#changed()
+      },
+      onIncident: (incident) => {
+        onIncident(incident)
+        this.#changed()
+      },
+      onNote,
+    })
+  }
+
+  #refuseStopped(): void {
+    if (this.#file.running) return
+    throw new RefusedError('CLUSTER_STOPPED', `Cluster ${this.#file.name} is stopped. Start the cluster.`)
+  }
+
   #note(name: string, note: Note): void {
+    this.auditing.note(name, note)
     if (note.kind === 'election') {
       const election = electionView(name, note, this.#nameOf)
       this.#elections.push(election)
       if (this.#elections.length > ELECTIONS_MAX) this.#elections.shift()
       this.#init.onNote('good', electionText(election))
     }
+    if (note.kind === 'signature-wrong') this.#tellSeldom('attention', wrongSignatureText(name, note, this.#nameOf))
     const told = checkpointText(name, note, this.#nameOf)
     if (told !== undefined) this.#tellSeldom(told.level, told.text)
     if (note.kind === 'role' && note.role === 'follower' && STEP_DOWNS.has(note.reason)) {

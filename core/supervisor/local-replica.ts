@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto'
+import type { Fault } from '../api/faults.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Trace } from '../ports/trace.ts'
 import type { PeerAddress } from '../ports/transport.ts'
@@ -7,6 +8,7 @@ import { isReplicaMessage } from '../host/protocol.ts'
 import type { Note, Reply, SlotVotes } from '../replica/effects.ts'
 import type { Problem, ReplicaEnd } from './exit-notes.ts'
 import type { ReplicaExit, ReplicaLauncher, ReplicaProcess } from './launcher.ts'
+import type { Standing } from './standing.ts'
 
 /** Unit: ms. */
 const RESTART_MS_MIN = 200
@@ -29,7 +31,11 @@ export type ProcessState = 'starting' | 'running' | 'stopping' | 'stopped' | 're
 export interface LocalReplicaInit {
   readonly name: string
   readonly launcher: ReplicaLauncher
-  readonly orders: Omit<ReplicaOrders, 'life' | 'seed' | 'hasBegun'>
+  readonly orders: Omit<ReplicaOrders, 'life' | 'seed' | 'hasBegun' | 'faults' | keyof Standing>
+  /** How it is to be started now. */
+  readonly standing: () => Standing
+  /** The injected faults a new process begins with; undefined where rehearsal is not allowed. */
+  readonly faults: () => ReplicaOrders['faults']
   /** Whether its log was begun in an earlier life. */
   readonly hasBegun: () => boolean
   /** It began its log; resolves when that is written down. */
@@ -85,6 +91,8 @@ export class LocalReplica {
   #state: ProcessState = 'stopped'
   #addresses: readonly string[] = []
   #report: ReplicaReport | undefined
+  /** Whose it is: a new process has not told anything at first. */
+  #reporter: ReplicaProcess | undefined
   #problem: Problem | undefined
   #restarts = 0
   #quickFailures = 0
@@ -130,7 +138,7 @@ export class LocalReplica {
 
   /** What it last told; undefined while it does not run. */
   get report(): ReplicaReport | undefined {
-    return this.#state === 'running' ? this.#report : undefined
+    return this.#state === 'running' && this.#reporter === this.#process ? this.#report : undefined
   }
 
   /** What it told before it went, for what stays true on disk: slots and sizes. */
@@ -179,6 +187,15 @@ export class LocalReplica {
     })
   }
 
+  /** Ends its process, and shows why: it is not started again before somebody does it. */
+  async giveUp(problem: Problem): Promise<void> {
+    await this.stop()
+    // Started by somebody in that very moment: then it is theirs.
+    if (this.#state !== 'stopped') return
+    this.#problem = problem
+    this.#become('failed')
+  }
+
   /** kill -9; the process is started again as after any crash. */
   kill(): void {
     this.#process?.kill()
@@ -188,8 +205,17 @@ export class LocalReplica {
     this.#send({ kind: 'peers', peers: peers.map((peer) => ({ ...peer, addresses: [...peer.addresses] })) })
   }
 
-  lie(active: boolean): void {
-    this.#send({ kind: 'lie', active })
+  /** Rehearsal. */
+  fault(number: number, fault: Fault, active: boolean): void {
+    this.#send({ kind: 'fault', number, fault, active })
+  }
+
+  pause(): void {
+    this.#process?.pause()
+  }
+
+  resume(): void {
+    this.#process?.resume()
   }
 
   /** @throws ReplicaGoneError (rejects) when the process goes before it replies. */
@@ -293,7 +319,13 @@ export class LocalReplica {
     })
     const life = randomBytes(8).toString('hex')
     const seed = randomInt(0, 2 ** 31 - 1)
-    this.#send({ kind: 'start', orders: { ...this.#init.orders, life, seed, hasBegun: this.#init.hasBegun() } })
+    const { orders, standing } = this.#init
+    const faults = this.#init.faults()
+    const hasBegun = this.#init.hasBegun()
+    this.#send({
+      kind: 'start',
+      orders: { ...orders, ...standing(), life, seed, hasBegun, ...(faults && { faults }) },
+    })
   }
 
   #message(message: ReplicaMessage): void {
@@ -309,6 +341,7 @@ export class LocalReplica {
         return
       case 'status':
         this.#report = message.status
+        this.#reporter = this.#process
         this.#init.onChange()
         return
       case 'note':

@@ -35,18 +35,28 @@ export function prepareSubmit(argument: v.InferOutput<typeof submitSchema>, door
     machine: argument.machine,
     payload: payload(door.registry.validateInput(argument.machine, argument.input), door),
     timeoutMs: argument.timeoutMs ?? TIMEOUT_MS,
+    ...proofOf(argument),
   }
 }
 
 /** The same for a read, which must be an operation that changes nothing. */
 export function prepareRead(argument: v.InferOutput<typeof readSchema>, door: Door): Read {
+  if (argument.consistency === 'stale' && argument.proof === true) {
+    const message = 'A stale read is one replica’s word and has no proof; ask for it linearizable, or without a proof.'
+    throw new RefusedError('INVALID_ARGUMENT', message)
+  }
   return {
     kind: 'read',
     machine: argument.machine,
     payload: payload(door.registry.validateRead(argument.machine, argument.input), door),
     consistency: argument.consistency ?? 'linearizable',
     timeoutMs: argument.timeoutMs ?? TIMEOUT_MS,
+    ...proofOf(argument),
   }
+}
+
+function proofOf({ proof }: { readonly proof?: boolean | undefined }): { readonly proof?: true } {
+  return proof === true ? { proof } : {}
 }
 
 function payload(valid: ValidatedInput, door: Door): Uint8Array {

@@ -1,12 +1,17 @@
 import type { ClusterView, StorageView, TransferView } from '../api/views.ts'
 import type { ReplicaReport } from '../host/protocol.ts'
-import { CHECKPOINT_POLICY } from '../replica/replica.ts'
+import { AUDIT_POLICY, CHECKPOINT_POLICY } from '../replica/replica.ts'
 import type { ClusterFile } from './cluster-file.ts'
 import type { NameOf } from './vote-views.ts'
 
 export function policyOf(file: ClusterFile): ClusterView['checkpointPolicy'] {
   const { slotsMax, bytesMax } = file.checkpointPolicy ?? CHECKPOINT_POLICY
   return { slotsMax, bytesMax }
+}
+
+export function auditPolicyOf(file: ClusterFile): ClusterView['auditPolicy'] {
+  const { slotsMax, intervalMs } = file.auditPolicy ?? AUDIT_POLICY
+  return { slotsMax, intervalMs }
 }
 
 /** What a replica last told of its disk; true still when it does not run. */

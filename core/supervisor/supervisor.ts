@@ -29,18 +29,19 @@ import { Backups } from './backups.ts'
 import { LocalCluster } from './local-cluster.ts'
 import type { NoteLevel } from './notes.ts'
 import { Notes } from './notes.ts'
+import type { RepairTiming } from './repairs.ts'
 import { prepareRead, prepareSubmit } from './requests.ts'
 import { VotesFeed } from './votes-feed.ts'
 
 /** Unit: ms. Views are sent at most this often. */
 const CHANGE_MS = 100
-/** Unit: ms. For the answer that a CHECKPOINT was ordered; it is written afterwards. */
-const CHECKPOINT_TIMEOUT_MS = 10_000
+/** Unit: ms. For the answer that a CHECKPOINT or an AUDIT was ordered; what is to be done is done afterwards. */
+const COMMAND_TIMEOUT_MS = 10_000
 
 /** Unit: ms. After a queue was full. */
 const CONFIRM_AGAIN_MS = 100
 
-type FoundingSettings = Pick<ClusterFile, 'leaseClockBoundMs' | 'checkpointPolicy'>
+type FoundingSettings = Pick<ClusterFile, 'leaseClockBoundMs' | 'checkpointPolicy' | 'auditPolicy'>
 
 export interface SupervisorInit {
   readonly dataFolder: string
@@ -51,6 +52,7 @@ export interface SupervisorInit {
   readonly queueInputsMax: number | undefined
   readonly trace?: Trace
   readonly lock: FolderLock
+  readonly repairTiming?: RepairTiming
 }
 
 type Handlers = {
@@ -103,6 +105,7 @@ export class Supervisor implements ConsoleApi {
     await this.#backups.open()
     for (const file of await readClusterFiles(this.#init.dataFolder)) {
       const cluster = this.#adopt(file)
+      await cluster.read()
       if (file.running) cluster.start()
     }
     for (const folder of await orphanFolders(this.#init.dataFolder)) this.#noteOrphan(folder)
@@ -190,8 +193,8 @@ export class Supervisor implements ConsoleApi {
       const found = this.#cluster(cluster)
       return found.ask(prepareRead(argument, { registry: this.#registry, bytesMax: this.#init.inputBytesMax }))
     },
-    'cluster.checkpoint': ({ cluster, timeoutMs = CHECKPOINT_TIMEOUT_MS }) =>
-      this.#cluster(cluster).ask({ kind: 'checkpoint', timeoutMs }),
+    'cluster.checkpoint': ({ cluster, timeoutMs = COMMAND_TIMEOUT_MS, proof = false }) =>
+      this.#cluster(cluster).ask({ kind: 'checkpoint', timeoutMs, proof }),
     'cluster.backup': ({ cluster, ...argument }) => this.#backups.backUp(this.#cluster(cluster), argument),
     'cluster.restore': (argument) => this.#backups.restore(argument),
     'host.task': ({ task }) => this.#backups.task(task),
@@ -199,33 +202,30 @@ export class Supervisor implements ConsoleApi {
     'cluster.votes': async ({ cluster, slotBefore, limit }) => ({
       slots: await this.#cluster(cluster).votes({ limit, ...(slotBefore === undefined ? {} : { slotBefore }) }),
     }),
+    'cluster.audit': ({ cluster, timeoutMs = COMMAND_TIMEOUT_MS }) =>
+      this.#cluster(cluster).ask({ kind: 'audit', timeoutMs }),
+    'cluster.audits': ({ cluster, limit }) => ({ audits: this.#cluster(cluster).auditing.audits(limit) }),
+    'cluster.incidents': ({ cluster, limit }) => ({ incidents: this.#cluster(cluster).auditing.incidents(limit) }),
     'cluster.elections': ({ cluster, limit }) => ({ elections: this.#cluster(cluster).elections(limit) }),
     'replica.start': ({ cluster, replica }) => {
-      const found = this.#cluster(cluster)
-      if (!found.file.running) throw stopped(found)
-      found.replica(replica).start()
+      this.#cluster(cluster).startReplica(replica)
+      return {}
+    },
+    'replica.repair': ({ cluster, replica }) => {
+      this.#cluster(cluster).repairReplica(replica)
       return {}
     },
     'replica.stop': async ({ cluster, replica }) => {
       await this.#cluster(cluster).replica(replica).stop()
       return {}
     },
-    'replica.kill': ({ cluster, replica }) => {
-      const found = this.#rehearsing(cluster)
-      found.replica(replica).kill()
+    'cluster.inject': ({ cluster, fault, durationMs }) =>
+      this.#rehearsing(cluster).injections.inject(fault, durationMs),
+    'cluster.heal': ({ cluster, number }) => {
+      this.#rehearsing(cluster).injections.heal(number)
       return {}
     },
-    'replica.lie': ({ cluster, replica, active }) => {
-      const found = this.#rehearsing(cluster)
-      const target = found.replica(replica)
-      if (target.state !== 'running') {
-        throw new RefusedError('REPLICA_STOPPED', `Replica ${replica} does not run. Start it first.`)
-      }
-      target.lie(active)
-      const what = active ? 'lies from now on (injected)' : 'tells the truth again'
-      this.#note(found.file.id, active ? 'attention' : 'good', `Replica ${replica} ${what}.`)
-      return {}
-    },
+    'cluster.injected': ({ cluster, limit }) => ({ injected: this.#cluster(cluster).injections.newest(limit) }),
   }
 
   #view(): HostView {
@@ -297,6 +297,7 @@ export class Supervisor implements ConsoleApi {
     }
     await cluster.stop()
     this.#clusters.delete(cluster.file.id)
+    await cluster.close()
     await this.#saving
     await deleteClusterFolder(this.#init.dataFolder, cluster.file.id)
     this.#note(cluster.file.id, 'attention', `Cluster ${name} and its data were deleted.`)
@@ -316,6 +317,13 @@ export class Supervisor implements ConsoleApi {
       onNote: (level, text) => {
         this.#note(file.id, level, text)
       },
+      onAudit: (audit) => {
+        this.#hub.emit('audit.changed', { cluster: file.id, audit })
+      },
+      onIncident: (incident) => {
+        this.#hub.emit('incident.changed', { cluster: file.id, incident })
+      },
+      repairTiming: this.#init.repairTiming,
       onBegun: () => this.#save(cluster),
     })
     this.#clusters.set(file.id, cluster)
@@ -382,8 +390,4 @@ export class Supervisor implements ConsoleApi {
       this.#changed.clear()
     }, CHANGE_MS)
   }
-}
-
-function stopped(cluster: LocalCluster): RefusedError {
-  return new RefusedError('CLUSTER_STOPPED', `Cluster ${cluster.file.name} is stopped. Start the cluster.`)
 }

@@ -1,6 +1,9 @@
+import { PROOF_FORMAT } from '../api/proof.ts'
+import type { ProofView } from '../api/proof.ts'
 import type { InputVotesView, OutcomeView, OutputView, SlotVotesView, VoteView } from '../api/views.ts'
 import { decodeCanonical } from '../model/canonical.ts'
 import type { Output } from '../model/output.ts'
+import type { Proof } from '../model/proof.ts'
 import { majorityOf } from '../model/quorum.ts'
 import type { InputVotes, Reply, SlotVotes, Vote } from '../replica/effects.ts'
 
@@ -14,6 +17,7 @@ export function voteView(vote: Vote, nameOf: NameOf): VoteView {
     sign: vote.sign,
     digest: vote.digest ?? null,
     afterMs: vote.afterMs === undefined ? null : Math.round(vote.afterMs * 10) / 10,
+    signature: vote.signature === undefined ? null : base64(vote.signature),
   }
 }
 
@@ -27,6 +31,26 @@ export function outputView(output: Output): OutputView {
   return output.ok ? { ok: true, value: output.value } : { ok: false, error: { ...output.error } }
 }
 
+function proofView({ cluster, slot, position, input, output, digests, signatures, members }: Proof): ProofView {
+  const { client, sequence, machine, payload, isRepeat } = input
+  return {
+    kind: 'synod proof',
+    format: PROOF_FORMAT,
+    cluster,
+    slot,
+    position,
+    input: { client, sequence, machine, payload: base64(payload), repeat: isRepeat },
+    output: outputView(output),
+    digests: [...digests],
+    signatures: signatures.map(({ replica, signature }) => ({ replica, signature: base64(signature) })),
+    members: members.map(({ replica, name }) => ({ replica, name })),
+  }
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
+
 /** @returns undefined for `busy`, which is a refusal and no outcome. */
 export function outcomeView(
   reply: Reply,
@@ -35,7 +59,8 @@ export function outcomeView(
   switch (reply.kind) {
     case 'output': {
       const votes = votesView(reply.votes, context.nameOf)
-      return { kind: 'output', slot: reply.slot, output: outputView(reply.output), votes }
+      const proof = reply.proof === undefined ? {} : { proof: reply.proof === null ? null : proofView(reply.proof) }
+      return { kind: 'output', slot: reply.slot, output: outputView(reply.output), votes, ...proof }
     }
     case 'fail': {
       const votes = votesView(reply.votes, context.nameOf)
@@ -50,11 +75,12 @@ export function outcomeView(
 }
 
 /** What was asked: it decides what a FAIL means. */
-export type AskedKind = 'input' | 'read' | 'checkpoint'
+export type AskedKind = 'input' | 'read' | 'checkpoint' | 'audit'
 
 const AFTER_FAIL: Readonly<Record<AskedKind, string>> = {
   input: 'The Input may still take effect; a retry with the same client and sequence is safe.',
   read: 'A read changes nothing; ask again.',
+  audit: 'The AUDIT may still be ordered; one more does no harm.',
   checkpoint: 'The checkpoint may still be taken; to ask for another one does no harm.',
 }
 
@@ -71,6 +97,12 @@ export function failMessage(fail: {
       ? `No Output reached a majority: ${answered} of ${total} replicas answered, and no ${needed} of them alike.`
       : `Too few Outputs by the deadline: ${answered} of ${total} replicas answered, ${needed} are needed.`
   return `${what} ${AFTER_FAIL[fail.kind]}`
+}
+
+/** Without the slot: it would be told anew for each. */
+export function wrongSignatureText(name: string, { replica }: { readonly replica: string }, nameOf: NameOf): string {
+  const who = nameOf(replica)
+  return `Replica ${name}: a vote of ${who} is not signed by ${who}. It counts, and stands in no proof.`
 }
 
 export function slotVotesView(slot: SlotVotes, nameOf: NameOf): SlotVotesView {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ConsoleAnswer, ConsoleArgument, ConsoleRequestName } from '../../api/contract.ts'
+import type { ConsoleAnswer, ConsoleArgument, ConsoleReply, ConsoleRequestName } from '../../api/contract.ts'
 import type { ClusterView, OutcomeView, SlotVotesView } from '../../api/views.ts'
 import type { ServedHost } from '../surroundings.ts'
 import { StoryError } from './story.ts'
@@ -9,7 +9,7 @@ const WAIT_MS_MAX = 30_000
 
 type Submitted = Extract<OutcomeView, { kind: 'output' }>
 
-/** The demo's hands: a real host on a temporary folder, and the calls a console would make. */
+/** The hands of the demo and of rehearsals: a real host on a temporary folder, and the calls a console would make. */
 export class Stage {
   readonly #openHost: () => Promise<ServedHost>
   #host: ServedHost | undefined
@@ -29,8 +29,12 @@ export class Stage {
     await host?.close()
   }
 
-  async found(name: string): Promise<void> {
-    const { cluster } = await this.call('cluster.try', { name })
+  get isOpen(): boolean {
+    return this.#host !== undefined
+  }
+
+  async found(name: string, settings: Omit<ConsoleArgument<'cluster.try'>, 'name'> = {}): Promise<void> {
+    const { cluster } = await this.call('cluster.try', { name, ...settings })
     this.#cluster = cluster
   }
 
@@ -42,10 +46,18 @@ export class Stage {
     name: Name,
     argument: ConsoleArgument<Name>,
   ): Promise<ConsoleAnswer<Name>> {
-    if (this.#host === undefined) throw new StoryError('the host is not open')
-    const reply = await this.#host.api.request(name, argument)
+    const reply = await this.request(name, argument)
     if (reply.ok) return reply.value
     throw new StoryError(`${name}: ${reply.fault.message}`)
+  }
+
+  /** The same call with its refusal as a value. */
+  async request<Name extends ConsoleRequestName>(
+    name: Name,
+    argument: ConsoleArgument<Name>,
+  ): Promise<ConsoleReply<ConsoleAnswer<Name>>> {
+    if (this.#host === undefined) throw new StoryError('the host is not open')
+    return this.#host.api.request(name, argument)
   }
 
   async view(): Promise<ClusterView> {

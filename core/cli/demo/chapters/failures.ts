@@ -6,7 +6,8 @@ export async function outvoteLiar(stage: Stage, story: Story): Promise<void> {
   const { leader } = await stage.view()
   // The leader itself: its Output is the first its proxy sees, and still it does not count more than one.
   const liar = leader ?? 'a'
-  await stage.call('replica.lie', { cluster: stage.cluster, replica: liar, active: true })
+  const { cluster } = stage
+  const { number } = await stage.call('cluster.inject', { cluster, fault: { kind: 'lie', replica: liar } })
   const outcome = await stage.output({ client: 'truth', sequence: 1, input: { op: 'increment', key: 'truth', by: 42 } })
   const right = outcome.output.ok && JSON.stringify(outcome.output.value) === '{"value":42}'
   story.check(right, `Replica ${liar} lies, and the reply is right: the majority's Output.`, '42')
@@ -20,7 +21,7 @@ export async function outvoteLiar(stage: Stage, story: Story): Promise<void> {
   )
   const dissenters = votes.filter((vote) => vote.sign === 'dissents').map((vote) => vote.name)
   story.check(dissenters.join() === liar, `The votes name the dissenter: ${dissenters.join()}.`)
-  await stage.call('replica.lie', { cluster: stage.cluster, replica: liar, active: false })
+  await stage.call('cluster.heal', { cluster, number })
   await stage.until('nobody lies', ({ replicas }) => replicas.every((replica) => replica.faults.length === 0))
 }
 
@@ -51,7 +52,7 @@ export async function killLeader(stage: Stage, story: Story): Promise<void> {
   const before = await stage.until('a leader is known', ({ leader }) => leader !== null)
   const leader = before.leader ?? ''
   const pid = before.replicas.find(({ name }) => name === leader)?.pid
-  await stage.call('replica.kill', { cluster: stage.cluster, replica: leader })
+  await stage.call('cluster.inject', { cluster: stage.cluster, fault: { kind: 'kill', replica: leader } })
   const killedMs = performance.now()
   const outcome = await stage.output({
     client: 'witness',
