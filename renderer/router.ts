@@ -1,7 +1,14 @@
 import { createRouter, createWebHashHistory, type Router, type RouteRecordRaw } from 'vue-router'
 
 /** Names of the screens; a cluster's own screens carry its id. */
-export const SCREENS = { doors: 'doors', overview: 'overview', submit: 'submit', votes: 'votes', log: 'log' } as const
+export const SCREENS = {
+  doors: 'doors',
+  overview: 'overview',
+  submit: 'submit',
+  votes: 'votes',
+  audit: 'audit',
+  log: 'log',
+} as const
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -31,6 +38,7 @@ const routes: readonly RouteRecordRaw[] = [
         meta: { largeTape: true },
         component: () => import('./pages/VotesPage.vue'),
       },
+      { path: 'audit', name: SCREENS.audit, component: () => import('./pages/AuditPage.vue') },
       { path: 'log', name: SCREENS.log, component: () => import('./pages/LogPage.vue') },
     ],
   },

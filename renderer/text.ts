@@ -1,5 +1,7 @@
+import { auditText } from './text/audit.ts'
 import { backupText } from './text/backup.ts'
 import { clustersText } from './text/clusters.ts'
+import { faultsText } from './text/faults.ts'
 import { frameText } from './text/frame.ts'
 import { membersText } from './text/members.ts'
 import { storageText } from './text/storage.ts'
@@ -15,6 +17,8 @@ export const text = {
   ...submitText,
   ...storageText,
   ...backupText,
+  ...auditText,
+  ...faultsText,
 
   cancel: 'Cancel',
   close: 'Close',

@@ -1,4 +1,5 @@
-import type { OutputView } from '../../core/api/views.ts'
+import type { InputVotesView, OutputView } from '../../core/api/views.ts'
+import { text } from '../text.ts'
 
 const SUMMARY_CHARACTERS_MAX = 160
 
@@ -14,6 +15,11 @@ export function inputSummary(input: unknown): string {
 /** One line for an Output: its value, or the code of its refusal. */
 export function outputSummary(output: OutputView): string {
   return output.ok ? cut(json(output.value)) : output.error.code
+}
+
+/** Words in place of an Input for what goes to the replicas and to no machine; `null` for an Input or a read. */
+export function orderOf(kind: InputVotesView['kind']): { readonly name: string; readonly gloss: string } | null {
+  return kind === 'checkpoint' || kind === 'audit' ? text.orders[kind] : null
 }
 
 /** Indented JSON for reading. */

@@ -4,14 +4,16 @@ import type { ConsoleAnswer, ConsoleArgument, ConsoleFault, ConsoleRequestName }
 import type { ReplicaAction } from '../formatting/consequence.ts'
 import { bridge } from '../bridge.ts'
 
-type ActionName = Extract<ConsoleRequestName, `replica.${string}`> | 'cluster.start' | 'cluster.stop' | 'cluster.delete'
+type ActionName =
+  | Extract<ConsoleRequestName, `replica.${string}`>
+  | `cluster.${'start' | 'stop' | 'delete' | 'try' | 'inject' | 'heal'}`
 
 /** What a person does to clusters and replicas, and the last thing that could not be done. */
 export const useActionsStore = defineStore('actions', () => {
   const fault = shallowRef<ConsoleFault | null>(null)
   const running = ref(0)
 
-  async function run<Name extends ActionName | 'cluster.try'>(
+  async function run<Name extends ActionName>(
     name: Name,
     argument: ConsoleArgument<Name>,
   ): Promise<ConsoleAnswer<Name> | null> {
@@ -30,18 +32,22 @@ export const useActionsStore = defineStore('actions', () => {
       case 'stop':
         await run('replica.stop', target)
         return
-      case 'kill':
-        await run('replica.kill', target)
+      case 'repair':
+        await run('replica.repair', target)
         return
-      case 'lie':
-      case 'truth':
-        await run('replica.lie', { ...target, active: action === 'lie' })
+      default:
+        await run('cluster.inject', { cluster: target.cluster, fault: { kind: action, replica: target.replica } })
     }
+  }
+
+  /** Ends an injected fault now. */
+  async function heal(cluster: string, number: number): Promise<void> {
+    await run('cluster.heal', { cluster, number })
   }
 
   function dismiss(): void {
     fault.value = null
   }
 
-  return { fault, running, run, onReplica, dismiss }
+  return { fault, running, run, onReplica, heal, dismiss }
 })

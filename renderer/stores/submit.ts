@@ -30,7 +30,7 @@ export interface Sent extends Sending {
 
 /** What the result of something sent is shown with. */
 export interface SentShown extends Pick<Sent, 'machine' | 'input' | 'tookMs' | 'result'> {
-  readonly kind: SendKind | 'checkpoint'
+  readonly kind: SendKind | 'checkpoint' | 'audit'
 }
 
 export type SentResult =

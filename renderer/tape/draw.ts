@@ -165,7 +165,7 @@ function disc(context: CanvasRenderingContext2D, { x, y, radius }: Place): void 
   context.fill()
 }
 
-/** A thicker column: the State after it is kept. */
+/** A thicker column: the State after it is kept, or compared. */
 function drawCheckpoint(
   context: CanvasRenderingContext2D,
   centre: number,

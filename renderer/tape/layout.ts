@@ -10,7 +10,7 @@ export type TapeColumn =
       /** One a replica, in the order of the names given; none when the slots held no Input. */
       readonly signs: readonly Sign[]
       readonly failed: boolean
-      /** One of the slots orders a CHECKPOINT: the column is thicker. */
+      /** One of the slots orders a CHECKPOINT or an AUDIT: the column is thicker. */
       readonly checkpoint: boolean
     }
   /** Slots whose votes are not held here. */
@@ -63,7 +63,7 @@ function columnOf(bucket: readonly SlotVotesView[], names: readonly string[]): T
     last: newest.slot,
     signs: signs.length === 0 ? [] : names.map((_, index) => worstSign(signs.map((one) => one[index] ?? 'none'))),
     failed: bucket.some(slotFailed),
-    checkpoint: bucket.some(({ inputs }) => inputs.some(({ kind }) => kind === 'checkpoint')),
+    checkpoint: bucket.some(({ inputs }) => inputs.some(({ kind }) => kind === 'checkpoint' || kind === 'audit')),
   }
 }
 

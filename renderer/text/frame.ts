@@ -3,7 +3,14 @@ export const frameText = {
   product: 'Synod',
   skipToContent: 'Skip to content',
 
-  screens: { doors: 'Clusters', overview: 'Overview', submit: 'Submit', votes: 'Votes', log: 'Log and checkpoints' },
+  screens: {
+    doors: 'Clusters',
+    overview: 'Overview',
+    submit: 'Submit',
+    votes: 'Votes',
+    audit: 'Audit',
+    log: 'Log and checkpoints',
+  },
   rail: {
     label: 'Screens',
     collapse: 'Collapse the rail',

@@ -3,9 +3,6 @@ import { formatCount } from '../formatting/number.ts'
 /** Words of Log and checkpoints. */
 export const storageText = {
   checkpoint: {
-    /** In place of an Input: it goes to the replicas and to no machine. */
-    input: 'CHECKPOINT',
-    gloss: 'Every replica keeps its State as it is after this slot.',
     now: 'Checkpoint now',
     nowGloss: 'Orders a CHECKPOINT: every replica writes its State at that slot. Requests go on meanwhile.',
     failNext: 'Ask again when a majority answers: one CHECKPOINT more does no harm.',
@@ -33,8 +30,8 @@ export const storageText = {
     legendWriting: 'being written',
     legendDeviates: 'another State',
     copy: (digest: string) => `Copy root ${digest}`,
-    copied: 'Root copied.',
-    notCopied: 'The root could not be copied.',
+    copied: 'Copied.',
+    notCopied: 'It could not be copied.',
     newest: 'Newest stable checkpoint',
     newestNone: 'none',
     newestNoneGloss: 'nothing of the log is dropped before there are two',

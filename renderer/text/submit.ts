@@ -47,7 +47,8 @@ export const submitText = {
       'too-few-outputs': 'Fewer than a majority answered in time.',
     },
     failNext: {
-      'no-majority': 'See which members dissent in Votes. An injected lie is ended in Overview.',
+      'no-majority':
+        'See which members dissent in Votes; an injected lie is ended above. The Input may still have taken effect. Retry the same is safe: it is executed once.',
       'too-few-outputs':
         'It may have been executed. Retry the same is safe: it is executed once. If it stays so, look at the members in Overview.',
     },
@@ -60,9 +61,20 @@ export const submitText = {
     openVotes: 'Open in Votes',
     took: (ms: string) => `answered after ${ms}`,
     columns: { what: 'Input', identity: 'Client and sequence', outcome: 'Outcome', slot: 'Slot', when: 'Sent' },
-    kinds: { submit: 'submit', linearizable: 'read', stale: 'stale read', checkpoint: 'asked for' },
+    kinds: {
+      submit: 'submit',
+      linearizable: 'read',
+      stale: 'stale read',
+      checkpoint: 'asked for',
+      audit: 'asked for',
+    },
     optional: 'optional',
     leaveOut: 'left out',
+    failNextRead: {
+      'no-majority':
+        'See which members dissent in Votes; an injected lie is ended above. A read changes nothing: ask again.',
+      'too-few-outputs': 'A read changes nothing: ask again. If it stays so, look at the members in Overview.',
+    },
   },
 
   schema: {

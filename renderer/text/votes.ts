@@ -1,4 +1,4 @@
-import type { VoteView } from '../../core/api/views.ts'
+import type { InputVotesView, VoteView } from '../../core/api/views.ts'
 import { formatCount } from '../formatting/number.ts'
 
 /** Words of Votes, its tape and its inspector. */
@@ -17,6 +17,19 @@ export const votesText = {
     leader: 'leader',
   },
   vote: (name: string, sign: VoteView['sign']): string => `${name} ${votesText.signs[sign]}`,
+
+  /** In place of an Input: they go to the replicas and to no machine. */
+  orders: {
+    checkpoint: { name: 'CHECKPOINT', gloss: 'Every replica keeps its State as it is after this slot.' },
+    audit: { name: 'AUDIT', gloss: 'Every replica tells what it holds after this slot, and compares.' },
+  },
+  /** Of an Input that got no Output. */
+  afterFail: {
+    input: 'The Input may still take effect; a retry with the same client and sequence is safe.',
+    read: 'A read changes nothing; ask again.',
+    checkpoint: 'The checkpoint may still be taken; one CHECKPOINT more does no harm.',
+    audit: 'The replicas may still report; one AUDIT more does no harm.',
+  } satisfies Record<InputVotesView['kind'], string>,
 
   tape: {
     label: 'Tape',
@@ -88,6 +101,9 @@ export const votesText = {
     sign: 'Vote',
     digest: 'Digest',
     after: 'After',
+    signature: 'Signature',
+    unsigned: 'Not signed: it came without a slot, or not at all.',
+    copySignature: (name: string, short: string) => `Copy the signature of ${name}, ${short}`,
     many: (count: number, shown: number) => `${formatCount(count)} Inputs; the first ${formatCount(shown)} are shown.`,
     tally: (agree: number, of: number) => `${agree} of ${of} agree`,
   },
