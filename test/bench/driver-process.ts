@@ -20,8 +20,12 @@ export class DriverProcess {
   readonly #waiting = new Map<number, Waiting>()
   #calls = 0
 
-  private constructor() {
-    this.#child = fork(ENTRY, { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  private constructor(execArgv: readonly string[]) {
+    this.#child = fork(ENTRY, {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: [...process.execArgv, ...execArgv],
+    })
     this.#child.on('message', (answer: DriverAnswer) => {
       const waiting = this.#waiting.get(answer.id)
       this.#waiting.delete(answer.id)
@@ -34,8 +38,9 @@ export class DriverProcess {
     })
   }
 
-  static async open(init: DriverInit): Promise<DriverProcess> {
-    const driver = new DriverProcess()
+  /** `execArgv`: options of Node for the process and its replicas, beside this one's own. */
+  static async open(init: DriverInit, execArgv: readonly string[] = []): Promise<DriverProcess> {
+    const driver = new DriverProcess(execArgv)
     try {
       await driver.call('open', init, 90_000)
       return driver

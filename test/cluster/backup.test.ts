@@ -171,7 +171,7 @@ describe('a backup of a cluster that goes on', () => {
     await host.until('all are well and level', (view) => isWell(view) && areLevel(view.replicas))
     await expectKeys(10)
     const { leader } = await host.view()
-    await host.call('replica.kill', { cluster: host.cluster, replica: leader ?? '' })
+    await host.inject({ kind: 'kill', replica: leader ?? '' })
     await writeKeys(10, 20)
     await checkpoint()
     file = join(folder, 'again.synod')
@@ -186,7 +186,7 @@ describe('a backup of a cluster that goes on', () => {
     await writeKeys(0, 200, 'x'.repeat(10_000))
     const { leader, replicas } = await host.until('a leader is there', isWell)
     const begun = await host.call('cluster.backup', { cluster: host.cluster, file })
-    await host.call('replica.kill', { cluster: host.cluster, replica: leader ?? '' })
+    await host.inject({ kind: 'kill', replica: leader ?? '' })
     expect(await ended(begun)).toMatchObject({ phase: 'done', fault: null })
     await host.until('all are well again', isWell)
     const pid = replicas.find(({ name }) => name !== leader)?.pid ?? 0

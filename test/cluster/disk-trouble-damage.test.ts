@@ -282,7 +282,7 @@ describe('a replica whose checkpoints are damaged comes back by itself', () => {
 describe('a replica that was killed while it wrote', () => {
   it('comes back: the end of the write is cut off', async () => {
     await increment()
-    await host.call('replica.kill', { cluster: host.cluster, replica: NAME })
+    await host.inject({ kind: 'kill', replica: NAME })
     const told = await expectBack(() => change(newest(segments()), (bytes) => bytes.subarray(0, -10)))
     expectTold(told, [], [/damaged/, RECEIVES])
   })

@@ -158,6 +158,8 @@ export function strictLauncher(slow: SlowDisks): ReplicaLauncher | undefined {
           })
         },
         kill: () => void child.kill('SIGKILL'),
+        pause: () => void child.kill('SIGSTOP'),
+        resume: () => void child.kill('SIGCONT'),
       }
     },
   }

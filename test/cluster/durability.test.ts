@@ -52,7 +52,7 @@ describe('three replica processes', () => {
     await host.until('some Inputs are decided', ({ slotDecided }) => slotDecided > 20)
     for (let kill = 0; kill < 2; kill += 1) {
       const { leader, slotDecided } = await host.until('a leader is there and all are well', isWell)
-      await host.call('replica.kill', { cluster: host.cluster, replica: leader ?? '' })
+      await host.inject({ kind: 'kill', replica: leader ?? '' })
       await host.until('a new leader serves', (view) => view.leader !== leader && view.slotDecided > slotDecided + 20)
     }
     over = true
@@ -100,7 +100,7 @@ describe('three replica processes', () => {
 
   it('outvote a lying replica, whichever it is, and name it', async () => {
     for (const [index, liar] of ['a', 'b', 'c'].entries()) {
-      await host.call('replica.lie', { cluster: host.cluster, replica: liar, active: true })
+      const { number } = await host.inject({ kind: 'lie', replica: liar })
       await host.until('it is seen to lie', ({ replicas }) =>
         replicas.some(({ name, faults }) => name === liar && faults.length > 0),
       )
@@ -112,7 +112,7 @@ describe('three replica processes', () => {
         return found?.inputs[0]?.votes.every(({ sign }) => sign === 'agrees' || sign === 'dissents') ? found : undefined
       })
       expect(slot.inputs[0]?.votes.filter(({ sign }) => sign === 'dissents').map(({ name }) => name)).toEqual([liar])
-      await host.call('replica.lie', { cluster: host.cluster, replica: liar, active: false })
+      await host.call('cluster.heal', { cluster: host.cluster, number })
       await host.until('it stopped', ({ replicas }) => replicas.every(({ faults }) => faults.length === 0))
     }
   })

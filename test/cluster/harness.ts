@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConsoleAnswer, ConsoleApi, ConsoleArgument, ConsoleRequestName } from '../../core/api/contract.ts'
+import type { FaultArgument, InjectedView } from '../../core/api/faults.ts'
 import type { ClusterView, OutcomeView } from '../../core/api/views.ts'
 import type { Host, ReplicaLauncher } from '../../core/index.ts'
 import { forkLauncher, openHost } from '../../core/index.ts'
@@ -70,6 +71,11 @@ export class TestHost {
     const reply = await this.request(name, argument)
     if (reply.ok) return reply.value
     throw new Error(`${name}: ${reply.fault.code}: ${reply.fault.message}`)
+  }
+
+  inject(fault: FaultArgument, durationMs?: number): Promise<InjectedView> {
+    const argument = { cluster: this.cluster, fault, ...(durationMs === undefined ? {} : { durationMs }) }
+    return this.call('cluster.inject', argument)
   }
 
   async view(): Promise<ClusterView> {

@@ -1,5 +1,5 @@
 import AxeBuilder from '@axe-core/playwright'
-import type { BrowserContext, Page } from '@playwright/test'
+import type { BrowserContext, Locator, Page } from '@playwright/test'
 import { expect, test } from '@playwright/test'
 import { HeadlessHost } from './headless-host.ts'
 
@@ -7,6 +7,8 @@ let host: HeadlessHost
 let context: BrowserContext
 let page: Page
 const complaints: string[] = []
+/** Of the first Input: an AUDIT may have been ordered before it. */
+let slotFirst = 'none'
 
 test.describe.configure({ mode: 'serial' })
 
@@ -29,6 +31,13 @@ test.afterAll(async () => {
 test.afterEach(() => {
   expect(complaints).toEqual([])
 })
+
+/** "Slot 1,204", of the result shown. */
+async function slotTold(result: Locator): Promise<string> {
+  const told = result.getByText(/^Slot [\d,]+$/)
+  await expect(told).toBeVisible()
+  return (await told.textContent()) ?? 'none'
+}
 
 async function fillSet(key: string, value: string): Promise<void> {
   await page.getByRole('link', { name: 'Submit' }).first().click()
@@ -57,23 +66,25 @@ test('an Input is submitted, and its slot, votes and majority Output are shown',
   const result = page.locator('.submit-result')
   await expect(result.getByText(/[23] of 3 agree/)).toBeVisible()
   await expect(result.getByText(/existed/)).toBeVisible()
-  await expect(result.getByText('Slot 1', { exact: false }).first()).toBeVisible()
+  slotFirst = await slotTold(result)
 })
 
 test('a retry of the same client and sequence gets the first Output', async () => {
   await page.getByRole('button', { name: 'Retry the same' }).click()
   const result = page.locator('.submit-result')
-  await expect(result.getByText('Slot 2', { exact: false }).first()).toBeVisible()
+  await expect(async () => expect(await slotTold(result)).not.toBe(slotFirst)).toPass()
   // `existed: false` was true only of the first execution.
   await expect(result.getByText(/false/).first()).toBeVisible()
 })
 
 test('the Votes screen shows three agreeing votes for the slot, and its detail', async () => {
   await page.getByRole('link', { name: 'Votes' }).first().click()
-  const row = page.getByRole('row').filter({ has: page.getByRole('button', { name: 'Slot 1', exact: true }) })
+  const row = page.getByRole('row').filter({ has: page.getByRole('button', { name: slotFirst, exact: true }) })
   for (const name of ['a', 'b', 'c']) await expect(row.getByLabel(`${name} agrees`)).toBeVisible()
-  await row.getByRole('button', { name: 'Slot 1', exact: true }).click()
-  await expect(page.getByRole('complementary', { name: 'Slot 1' }).getByText('3 of 3 agree')).toBeVisible()
+  await row.getByRole('button', { name: slotFirst, exact: true }).click()
+  await expect(
+    page.getByRole('complementary', { name: slotFirst, exact: true }).getByText('3 of 3 agree'),
+  ).toBeVisible()
 })
 
 test('a lying replica is outvoted and shown as the one that dissents', async () => {
@@ -87,10 +98,12 @@ test('a lying replica is outvoted and shown as the one that dissents', async () 
   await page.getByRole('link', { name: 'Votes' }).first().click()
   await page.getByText('Dissent', { exact: true }).click()
   await expect(page.getByLabel('b dissents').first()).toBeVisible()
-  await page.getByRole('link', { name: 'Overview' }).click()
-  await page.getByRole('button', { name: 'Actions for replica b' }).click()
-  await page.getByRole('menuitem', { name: 'Stop lying' }).click()
-  await expect(page.getByText('Healthy. Can lose 1 of 3.')).toBeVisible()
+  await page
+    .getByRole('region', { name: 'Rehearsal' })
+    .getByRole('button', { name: /^End now/ })
+    .click()
+  // An AUDIT may have found it meanwhile: then it is repaired first.
+  await expect(page.getByText('Healthy. Can lose 1 of 3.')).toBeVisible({ timeout: 60_000 })
 })
 
 test('what a machine refuses before ordering is told with what was expected', async () => {
@@ -105,7 +118,7 @@ test('what a machine refuses before ordering is told with what was expected', as
 for (const theme of ['light', 'dark'] as const) {
   test(`no screen breaks an accessibility rule in ${theme}`, async () => {
     await page.emulateMedia({ colorScheme: theme })
-    for (const screen of ['Overview', 'Submit', 'Votes']) {
+    for (const screen of ['Overview', 'Submit', 'Votes', 'Audit']) {
       await page.getByRole('link', { name: screen }).first().click()
       await expect(page.getByRole('main')).toBeVisible()
       const { violations } = await new AxeBuilder({ page }).analyze()

@@ -21,7 +21,10 @@ test.beforeAll(async ({ browser }) => {
   const { origin, hash } = new URL(host.url)
   client = createClient({ url: origin, token: hash.replace('#token=', '') })
   const policy = { slotsMax: CHECKPOINT_SLOTS, bytesMax: 1024 * 1024 }
-  expect(await client.foundTry({ name: 'rehearsal', checkpointPolicy: policy })).toMatchObject({ ok: true })
+  // No AUDIT by itself: the slots here are those the test fills.
+  const auditPolicy = { slotsMax: 100_000, intervalMs: 600_000 }
+  const founded = await client.foundTry({ name: 'rehearsal', checkpointPolicy: policy, auditPolicy })
+  expect(founded).toMatchObject({ ok: true })
   context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
   page = await context.newPage()
   page.on('console', (message) => {

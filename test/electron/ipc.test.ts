@@ -90,7 +90,7 @@ describe('a call from a page', () => {
     ['host.view', { more: 1 }],
     ['cluster.votes', { cluster: 'c', limit: 501 }],
     ['cluster.submit', { cluster: 'c', client: '', sequence: 1, machine: 'kv', input: {} }],
-    ['replica.lie', { cluster: 'c', replica: 'a', active: 'yes' }],
+    ['cluster.inject', { cluster: 'c', fault: { kind: 'lie', replica: 'a', how: 'never' } }],
   ])('is refused when %s is asked with %j', async (name, argument) => {
     expect(codeOf(await invoke(consoleFrame, name, argument))).toBe('INVALID_ARGUMENT')
     expect(echo.asked).toEqual([])
@@ -125,7 +125,9 @@ describe('events for a window', () => {
     let destroyed = false
     const contents = { isDestroyed: () => destroyed, send: (...told: unknown[]) => sent.push(told) }
     const end = pushEvents(api, contents)
-    expect([...listeners.keys()].toSorted()).toEqual(['cluster.changed', 'host.changed', 'note.added', 'votes.changed'])
+    expect([...listeners.keys()].toSorted()).toEqual([
+      ...['audit.changed', 'cluster.changed', 'host.changed', 'incident.changed', 'note.added', 'votes.changed'],
+    ])
 
     const tell = listeners.get('host.changed') as (event: unknown) => void
     tell({ version: 3 })

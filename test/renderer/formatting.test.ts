@@ -100,6 +100,30 @@ describe('consequences', () => {
     expect(consequenceOf('lie', clusterView({ replicas: [a, liar, replicaView('c')] }), a)?.body).toContain(
       '1 truthful member ',
     )
-    expect(consequenceOf('truth', clusterView({ replicas: [a, liar, c] }), liar)).toBeNull()
+    expect(consequenceOf('disable-auditor', clusterView({ replicas: [a, liar, c] }), a)).toBeNull()
+  })
+
+  it('asks before a byte is flipped that leaves no sound majority, those in quarantine left out', () => {
+    const away = replicaView('b', { quarantined: true })
+    const short = clusterView({ replicas: [a, away, replicaView('c')] })
+    expect(consequenceOf('flip-byte', clusterView(), a)).toBeNull()
+    expect(consequenceOf('flip-byte', short, a)?.body).toContain('1 sound member ')
+  })
+
+  it('asks before a pause or a disk that costs the quorum', () => {
+    const short = clusterView({ replicas: [a, b, c] })
+    expect(consequenceOf('pause', clusterView(), a)).toBeNull()
+    expect(consequenceOf('pause', short, a)?.body).toContain('1 of the 2 members needed')
+    expect(consequenceOf('disk-full', short, a)?.title).toBe('Take the disk from replica a?')
+  })
+
+  it('always asks before a repair, and says what the cluster survives meanwhile', () => {
+    expect(consequenceOf('repair', clusterView(), a)?.body).toContain('requests go on, and no other may fail')
+    const five = clusterView({ quorum: 3, replicas: ['a', 'b', 'c', 'd', 'e'].map((name) => replicaView(name)) })
+    expect(consequenceOf('repair', five, a)?.body).toContain('1 more may fail')
+    const away = replicaView('b', { quarantined: true })
+    const short = clusterView({ replicas: [a, away, replicaView('c')] })
+    expect(consequenceOf('repair', short, a)?.body).toContain('1 of the 2 members needed')
+    expect(consequenceOf('repair', short, away)?.body).toContain('requests go on')
   })
 })

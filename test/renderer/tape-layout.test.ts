@@ -26,6 +26,16 @@ describe('columns of the tape', () => {
     ])
   })
 
+  it('marks a slot that orders an AUDIT as it does one that orders a CHECKPOINT', () => {
+    const ordered = { ...slotVotes(2), inputCount: 1, inputs: [inputVotes('+++', { kind: 'audit' })] }
+    const columns = tapeColumns([ordered, slotVotes(1, '+++')], {
+      names: ['a', 'b', 'c'],
+      columnsMax: 9,
+      slotsPerColumn: 1,
+    })
+    expect(columns.map((one) => one.kind === 'votes' && one.checkpoint)).toEqual([true, false])
+  })
+
   it('draws no signs for a slot nobody had to answer', () => {
     expect(tapeColumns([slotVotes(2)], { names, columnsMax: 9, slotsPerColumn: 1 })).toEqual([
       { kind: 'votes', first: 2, last: 2, signs: [], failed: false, checkpoint: false },

@@ -1,3 +1,5 @@
+import type { AuditView, EvidenceView, IncidentView } from '../../core/api/audit-views.ts'
+import type { InjectedView } from '../../core/api/faults.ts'
 import type {
   BackupView,
   CheckpointView,
@@ -39,6 +41,8 @@ export function replicaView(name: string, change: Partial<ReplicaView> = {}): Re
     connectedTo: [],
     restarts: 0,
     faults: [],
+    quarantined: false,
+    slotAudited: null,
     problem: null,
     ...change,
   }
@@ -56,6 +60,10 @@ export function clusterView(change: Partial<ClusterView> = {}): ClusterView {
     ballot: '1.a',
     slotDecided: 10,
     replicas: ['a', 'b', 'c'].map((name) => replicaView(name)),
+    audit: null,
+    incidentsOpen: 0,
+    injected: [],
+    auditPolicy: { slotsMax: 100_000, intervalMs: 10_000 },
     quorum: 2,
     checkpointPolicy: { slotsMax: 50_000, bytesMax: 32_000_000 },
     survivable: 1,
@@ -73,6 +81,7 @@ export function votesOf(signs: string): readonly VoteView[] {
     sign: words[sign as keyof typeof words],
     digest: null,
     afterMs: null,
+    signature: null,
   }))
 }
 
@@ -155,6 +164,48 @@ export function taskView(change: Partial<TaskView> = {}): TaskView {
     ...{ task: 1, kind: 'backup', phase: 'writing', file: '/backups/demo.synod', cluster: 'rehearsal' },
     ...{ clusterId: 'cluster-1', done: 0, total: null, confirmed: null, startedMs: 5, durationMs: null },
     ...{ backup: null, fault: null },
+    ...change,
+  }
+}
+
+/** An AUDIT of a, b and c: `+` agrees, `x` deviates, `o` missing, `?` reported. */
+export function auditView(slot: number, signs = '+++', change: Partial<AuditView> = {}): AuditView {
+  const words = { '+': 'agrees', x: 'deviates', o: 'missing', '?': 'reported' } as const
+  return {
+    slot,
+    timeMs: slot * 1000,
+    verdict: signs.includes('?') ? 'no-majority' : signs.includes('x') ? 'deviation' : 'agrees',
+    replicas: Array.from(signs, (sign, index) => ({
+      name: 'abc'[index] ?? '',
+      sign: words[sign as keyof typeof words],
+      root: sign === 'o' ? null : (sign === 'x' ? 'bad0' : 'a856').repeat(16),
+      outputs: sign === 'o' ? null : '12ff'.repeat(16),
+    })),
+    ...change,
+  }
+}
+
+export function evidenceView(change: Partial<EvidenceView> = {}): EvidenceView {
+  const sides = { majority: { root: 'a856'.repeat(16), outputs: '12ff'.repeat(16) } }
+  return {
+    ...{ slot: 40, inspector: 'a', slotAgreed: 30, reports: [], differs: 'state', partitions: [417] },
+    ...{ ...sides, keys: [{ key: 'treasure', deviating: 'kepu', majority: 'kept' }] },
+    ...change,
+  }
+}
+
+export function incidentView(number: number, change: Partial<IncidentView> = {}): IncidentView {
+  return {
+    ...{ number, replica: 'b', slot: 40, openedMs: 1000, closedMs: null, state: 'open', rung: null },
+    ...{ summary: 'b deviated; it is under repair.', steps: [], evidence: null },
+    ...change,
+  }
+}
+
+export function injectedView(number: number, change: Partial<InjectedView> = {}): InjectedView {
+  return {
+    ...{ number, fault: { kind: 'lie', replica: 'b', how: 'always' }, text: 'b lies in every Output' },
+    ...{ startedMs: 1000, endsMs: 31_000, endedMs: null },
     ...change,
   }
 }

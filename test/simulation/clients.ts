@@ -11,11 +11,13 @@ import { pick } from './random.ts'
 
 const COUNTER = 'n'
 const KEYS = ['x', 'y', 'z'] as const
+/** Written now and then: what is changed there behind the replica's back is not written over soon. */
+const KEY_COLD = 'cold'
 /** Holds what expires, by ordered time, of which the linearizability checker knows nothing. */
 const KEY_EXPIRING = 'e'
 /** Holds the large values. */
 const KEY_LARGE = 'w'
-const KEYS_READ = [...KEYS, KEY_EXPIRING] as const
+const KEYS_READ = [...KEYS, KEY_COLD, KEY_EXPIRING] as const
 const KEYS_READ_LARGE = [...KEYS_READ, KEY_LARGE] as const
 const LARGE_BYTES_MIN = 4_096
 const US_PER_MS = 1_000
@@ -23,6 +25,8 @@ const US_PER_MS = 1_000
 const TIMEOUT_MS_MIN = 300
 const TIMEOUT_MS_MAX = 1_500
 const PATIENCE_MS = 400
+/** A proof is asked for now and then: to check one takes time. */
+const ASKS_PER_PROOF = 16
 /** Where links are narrow an Input alone travels for longer than callers wait elsewhere. */
 export const NARROW_TIMES = 6
 
@@ -243,7 +247,7 @@ export class Clients {
       return { op: 'set', key: KEY_LARGE, value: `${name}:${sequence}`.padEnd(bytes, 'x') }
     }
     if (drawn < 0.6) return { op: 'increment', key: COUNTER }
-    const key = pick(prng, KEYS)
+    const key = prng.chance(0.01) ? KEY_COLD : pick(prng, KEYS)
     // No two writes write the same, so that a read tells which it saw.
     const value = Number(name.slice('client-'.length)) * 1_000_000 + sequence
     if (drawn < 0.75) return { op: 'set', key, value }
@@ -266,5 +270,6 @@ function eventOf({ question, payload }: Call, request: number, timeoutMs: number
     machine: 'kv',
     payload,
     timeoutMs,
+    proof: request % ASKS_PER_PROOF === 0,
   }
 }

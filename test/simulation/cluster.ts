@@ -30,6 +30,7 @@ import { Network } from './network.ts'
 import type { DeathCause, NodeWorld } from './node.ts'
 import { SimulatedNode } from './node.ts'
 import { Post } from './post.ts'
+import { Repairs } from './repairs.ts'
 import type { RunResult } from './run-result.ts'
 
 /** From a process's end to the others' knowledge of it. */
@@ -71,6 +72,7 @@ export class SimulatedCluster {
   readonly #nodes: readonly SimulatedNode[]
   readonly #nemesis: Nemesis
   readonly #clients: Clients
+  readonly #repairs: Repairs
   readonly #schedule = (afterUs: number, run: () => void): void => {
     this.#queue.push(this.#nowUs + afterUs, run)
   }
@@ -121,6 +123,13 @@ export class SimulatedCluster {
       orderCheckpoint: ({ index }) => {
         this.#tally.add('checkpoint-ordered')
         this.#clients.orderCheckpoint(index)
+      },
+    })
+    this.#repairs = new Repairs({
+      ...{ plan, prng, nodes: this.#nodes, agreement: this.#agreement },
+      ...{ tally: this.#tally, schedule: this.#schedule },
+      start: (node) => {
+        this.#start(node)
       },
     })
     this.#clients = new Clients({
@@ -185,6 +194,7 @@ export class SimulatedCluster {
       clients: this.#clients,
       replies: this.#replies,
       agreement: this.#agreement,
+      repairs: this.#repairs,
       start: (node) => {
         this.#start(node)
       },
@@ -242,6 +252,7 @@ export class SimulatedCluster {
       stepping: (node, event) => {
         this.#journal.stepping(this.#nowUs, node.index, event)
         if (this.#journal.isTold && event.kind !== 'tick') this.#journal.tell(node.index, eventText(event))
+        if (event.kind === 'tamper') node.machines.rotted()
         if (event.kind === 'checkpoint-written') this.#checkpoints.written(node, event.checkpoint)
       },
       stepped: (node, replica) => {
@@ -365,6 +376,7 @@ export class SimulatedCluster {
           this.#tally.add('state-transfer')
           this.#states.installed(node.index, effect.note.slot)
         }
+        this.#repairs.noted(node, effect.note)
         if (effect.note.kind !== 'role' || effect.note.role !== 'leader') return
         this.#leaders.leads(node.index, node.life, effect.note.ballot)
         this.#nemesis.ambush(node)
@@ -422,6 +434,7 @@ export class SimulatedCluster {
     this.#nemesis.end()
     this.#network.calm()
     this.#post.calm()
+    this.#repairs.calm()
     for (const node of this.#nodes) {
       node.calm()
       node.disk.calm()

@@ -18,7 +18,7 @@ export function messageText(message: Message): string {
   if ('accepted' in message) {
     parts.push(`[${message.accepted.map(({ slot, ballot }) => `${slot}@${ballotText(ballot)}`).join(' ')}]`)
   }
-  if ('entries' in message) parts.push(`[${message.entries.map(({ slot }) => slot).join(' ')}]`)
+  if (message.kind === 'log-reply') parts.push(`[${message.entries.map(({ slot }) => slot).join(' ')}]`)
   if ('slots' in message) parts.push(`[${message.slots.join(' ')}]`)
   if ('inputs' in message) {
     parts.push(`[${message.inputs.map(({ client, sequence }) => `${client}:${sequence}`).join(' ')}]`)

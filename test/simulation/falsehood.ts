@@ -26,18 +26,25 @@ export interface Liar {
 }
 
 /**
- * What a two-faced replica sends instead: other Outputs than the ones it voted for; and, of checkpoints, attestations,
+ * What a two-faced replica sends instead: other Outputs than the ones it voted for, votes that it did not sign; and, of checkpoints, attestations,
  * offers, digests and pieces that are wrong by themselves, or wrong and fit each other.
  */
 export function forged(liar: Liar, message: Message): Message {
   switch (message.kind) {
     case 'outputs':
       return { ...message, outputs: message.outputs.map(() => FORGED) }
+    case 'vote':
+      return liar.prng.chance(0.3) ? { ...message, signature: garbage(message.signature) } : message
     case 'attestation': {
       if (liar.prng.chance(0.3)) return message
       const isUnsigned = liar.prng.chance(0.5)
       if (isUnsigned) return { ...message, signature: garbage(message.signature) }
       return { ...message, root: FORGED_DIGEST, signature: signed(liar, message.slot) }
+    }
+    case 'audit-report': {
+      // A wrong report that is truly its own counts as that of a replica at fault; one it did not sign counts for nothing.
+      if (liar.prng.chance(0.5)) return message
+      return { ...message, root: FORGED_DIGEST, signature: garbage(message.signature) }
     }
     case 'checkpoint-offer':
       return { ...message, ...forgedOffer(liar, message) }

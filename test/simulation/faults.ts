@@ -9,6 +9,8 @@ export type Falsehood =
   | 'two-faced'
   /** Its State was tampered with. */
   | 'flipped'
+  /** Bytes change in what it holds, behind the back of the digests it keeps. */
+  | 'rotted'
 
 /** Of one Input. */
 const LARGE_BYTES_MAX = 256 * 1_024
@@ -16,7 +18,7 @@ const LARGE_BYTES_MAX = 256 * 1_024
 /** So many runs are of that scenario alone: a State rarely has to be received otherwise. */
 const LEFT_BEHIND = 0.12
 
-const FALSEHOODS: readonly Falsehood[] = ['lies', 'two-faced', 'flipped']
+const FALSEHOODS: readonly Falsehood[] = ['lies', 'two-faced', 'flipped', 'rotted']
 
 /** A misfortune that takes several faults at the right moments, played again and again to a cluster that is well otherwise. */
 export type Scenario =
@@ -113,6 +115,8 @@ export interface FaultPlan {
   readonly stateReadUsMax: number
   /** What of a partition is given at once, at most; 0: as much as is asked for. */
   readonly pieceBytesMax: number
+  /** An AUDIT is ordered so long after the last; 0: never. Unit: ms. */
+  readonly auditMs: number
   /** CHECKPOINTs the operator orders. */
   readonly checkpointsPerSecond: number
   readonly scenario: Scenario | undefined
@@ -187,6 +191,7 @@ function drawMixture(prng: Prng, replicas: number): FaultPlan {
     faultyForEver: prng.chance(0.5),
     lease,
     ...drawCheckpoints(prng, replicas, faulty),
+    auditMs: drawAudits(prng, faulty),
     scenario: undefined,
     encodes: prng.chance(0.03),
     clients: prng.between(2, 6),
@@ -207,6 +212,7 @@ function drawLeftBehind(prng: Prng, replicas: number): FaultPlan {
   return {
     ...NOTHING,
     ...drawCheckpoints(prng, replicas, faulty),
+    auditMs: prng.chance(0.4) ? prng.between(100, 1_500) : 0,
     checkpointSlots: prng.between(4, 20),
     tailSlots: 0,
     checkpointUsMax: prng.between(2_000, prng.chance(0.3) ? 600_000 : 60_000),
@@ -275,6 +281,11 @@ function drawCheckpoints(prng: Prng, replicas: number, faulty: FaultPlan['faulty
   }
 }
 
+/** Mostly where there is something to be found. */
+function drawAudits(prng: Prng, faulty: FaultPlan['faulty']): number {
+  return prng.chance(faulty.size > 0 ? 0.6 : 0.1) ? prng.between(600, 4_000) : 0
+}
+
 type Checkpointing = Pick<
   FaultPlan,
   | 'checkpointSlots'
@@ -302,6 +313,7 @@ const NOTHING: FaultPlan = {
   stateReadUsMax: 5_000,
   pieceBytesMax: 0,
   checkpointsPerSecond: 0,
+  auditMs: 0,
   loss: 0,
   duplication: 0,
   lateDuplicates: 0,
@@ -391,6 +403,13 @@ export const FAULT_KINDS = [
   'two-faced',
   'flipped',
   'left-behind',
+  'rotted',
+  'audit-agrees',
+  'audit-deviation',
+  'audit-evidence',
+  'quarantine',
+  'repair',
+  'verified',
   'checkpoint',
   'checkpoint-ordered',
   'checkpoint-stable',

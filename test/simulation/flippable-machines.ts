@@ -34,11 +34,16 @@ export class FlippableMachines {
     return this.#isFlipped
   }
 
+  /** What it holds was changed behind its back. */
+  rotted(): void {
+    this.#isFlipped = true
+  }
+
   flip(key: string, value: CanonicalValue): void {
     this.#pending = { key, value }
   }
 
-  /** A new life of the process rebuilds its State from the log. */
+  /** A new life of the process rebuilds its State from the log; or it was received from others. */
   restore(): void {
     this.#pending = undefined
     this.#isFlipped = false

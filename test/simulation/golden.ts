@@ -4,7 +4,7 @@
  * what `npm run simulate -- --seed 1 --replicas 3,5` prints.
  */
 export const GOLDEN: readonly { readonly seed: number; readonly replicas: number; readonly digest: string }[] = [
-  { seed: 1, replicas: 3, digest: 'ae97462d07eb0663' },
-  { seed: 1, replicas: 5, digest: '726b2aceb5b2d49f' },
-  { seed: 2026, replicas: 3, digest: '39e4273a9d8fa770' },
+  { seed: 1, replicas: 3, digest: '29c09e473ce5236d' },
+  { seed: 1, replicas: 5, digest: '2b7571af755d7a3f' },
+  { seed: 2026, replicas: 3, digest: 'c348e86acd01410c' },
 ]

@@ -8,6 +8,7 @@ import type { FaultPlan } from './faults.ts'
 import type { Nemesis } from './nemesis.ts'
 import type { Network } from './network.ts'
 import type { SimulatedNode } from './node.ts'
+import type { Repairs } from './repairs.ts'
 import { pick, shuffled } from './random.ts'
 import { bothWays, PARTIAL_SHAPES } from './shapes.ts'
 
@@ -26,6 +27,7 @@ interface HealingInit {
   readonly clients: Clients
   readonly replies: ReplyChecker
   readonly agreement: AgreementChecker
+  readonly repairs: Repairs
   readonly start: (node: SimulatedNode) => void
   /** Lets time go on until this holds, or that time is reached. @returns whether it holds. */
   readonly until: (isDone: () => boolean, limitMs: number) => boolean
@@ -111,12 +113,21 @@ export class Healing {
     event('heal-all', 'all is healed')
     this.#startAll(nodes)
     this.#demand(nodes, 'the healed cluster')
+    this.#demandMended()
     clients.halt()
     const isQuiet = (): boolean => clients.underWay === 0 && this.#isLevel(nodes) && !this.#isReceiving()
     holds(until(isQuiet, nowMs() + this.#healMsMax), 'convergence', () => `no quiet: ${this.#picture()}`)
     for (const { index, replica, machines } of nodes) {
       if (replica !== undefined && !machines.isFlipped) agreement.checkRoot(index, replica)
     }
+  }
+
+  /** Where AUDITs are ordered, whatever was tampered with is found by one of them, mended, and verified. */
+  #demandMended(): void {
+    const { plan, repairs, until, nowMs } = this.#init
+    if (plan.auditMs === 0 || (plan.faultyForEver && [...plan.faulty.values()].includes('lies'))) return
+    const isMended = until(() => repairs.isMended, nowMs() + this.#healMsMax)
+    holds(isMended, 'audits mend', () => `a planted deviation is there still: ${this.#picture()}`)
   }
 
   #demand(nodes: readonly SimulatedNode[], who: string): void {

@@ -19,7 +19,7 @@ const ARMED_MS_MIN = 800
 const ARMED_MS_MAX = 3_000
 /** Whom the simulated machines find when they look: a State that was tampered with holds this. */
 const FLIPPED = 666_666
-const FLIP_KEYS = ['n', 'x', 'y', 'z'] as const
+const FLIP_KEYS = ['cold', 'n', 'x', 'y', 'z'] as const
 
 export interface NemesisInit {
   readonly plan: FaultPlan
@@ -205,7 +205,7 @@ export class Nemesis {
   }
 
   #beginNode(node: SimulatedNode): void {
-    const { plan, nowUs } = this.#init
+    const { plan, prng, nowUs } = this.#init
     this.#repeat(plan.killsPerSecond, () => {
       this.#aimed(node).die('kill')
     })
@@ -232,7 +232,13 @@ export class Nemesis {
     if (plan.faulty.get(node.index) === 'flipped') {
       this.#repeat(2, () => {
         this.#event('flipped', `the State of ${nodeName(node.index)} is tampered with`)
-        node.machines.flip(pick(this.#init.prng, FLIP_KEYS), FLIPPED)
+        node.machines.flip(pick(prng, FLIP_KEYS), FLIPPED)
+      })
+    }
+    if (plan.faulty.get(node.index) === 'rotted') {
+      this.#repeat(2, () => {
+        this.#event('rotted', `a byte changes in what ${nodeName(node.index)} holds`)
+        node.deliver({ kind: 'tamper', key: undefined })
       })
     }
   }

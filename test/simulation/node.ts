@@ -1,3 +1,4 @@
+import type { AuditPolicy } from '../../core/audit/policy.ts'
 import type { Prng } from '../../core/base/prng.ts'
 import { createPrng } from '../../core/base/prng.ts'
 import type { CheckpointPolicy } from '../../core/checkpoint/policy.ts'
@@ -33,7 +34,7 @@ type Item =
   /** The completion of a sync, told to the process. */
   | { readonly kind: 'synced'; readonly persists: readonly Persist[] }
 
-export type DeathCause = 'kill' | 'kill-at-boundary' | 'kill-ambush' | 'disk-full'
+export type DeathCause = 'repair' | 'kill' | 'kill-at-boundary' | 'kill-ambush' | 'disk-full'
 
 /** What a node does to the world around it. */
 export interface NodeWorld {
@@ -80,6 +81,8 @@ export class SimulatedNode {
   readonly checkpoints: CheckpointDisk
   readonly machines = new FlippableMachines()
   readonly #init: NodeInit
+  /** Its next life begins in quarantine: an AUDIT found it at fault, and none has verified it since. */
+  isQuarantined = false
   #replica: Replica | undefined
   #inbox: Item[] = []
   #life = 0
@@ -157,6 +160,8 @@ export class SimulatedNode {
       cluster: CLUSTER,
       signer: testSigner(self),
       checkpointPolicy: policyOf(plan),
+      auditPolicy: auditPolicyOf(plan),
+      isQuarantined: this.isQuarantined,
       logMemory: { bytesMax: 0, slotsMin: plan.logMemorySlots },
       life: `${self}-${this.#life}`,
       prng: createPrng(prng.between(0, 0x7fffffff)),
@@ -364,6 +369,11 @@ export class SimulatedNode {
 function policyOf(plan: FaultPlan): CheckpointPolicy {
   const slotsMax = plan.checkpointSlots === 0 ? Number.MAX_SAFE_INTEGER : plan.checkpointSlots
   return { slotsMax, bytesMax: Number.MAX_SAFE_INTEGER, tailSlots: plan.tailSlots }
+}
+
+function auditPolicyOf({ auditMs }: FaultPlan): AuditPolicy {
+  const never = Number.MAX_SAFE_INTEGER
+  return { slotsMax: never, intervalMs: auditMs === 0 ? never : auditMs }
 }
 
 function isRequest(item: Item): boolean {

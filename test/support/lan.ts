@@ -1,3 +1,4 @@
+import type { AuditPolicy } from '../../core/audit/policy.ts'
 import type { CheckpointPolicy } from '../../core/checkpoint/policy.ts'
 import type { LogMemory } from '../../core/log/recent-batches.ts'
 import { createPrng } from '../../core/base/prng.ts'
@@ -17,6 +18,8 @@ import { MemoryCheckpoints, dropRecords, droppable, readSlots, testSigner } from
 
 /** Unit: ms of virtual time. */
 const TICK_MS = 20
+/** An AUDIT comes only when a test orders one. */
+const NO_AUDITS: AuditPolicy = { slotsMax: Number.MAX_SAFE_INTEGER, intervalMs: Number.MAX_SAFE_INTEGER }
 const WALL_MS = 1_700_000_000_000
 
 export interface Sent {
@@ -42,6 +45,7 @@ export class Lan {
   readonly #configuration: Configuration
   readonly #policy: Partial<CheckpointPolicy> | undefined
   readonly #logMemory: LogMemory | undefined
+  readonly #auditPolicy: AuditPolicy
   readonly #nodes = new Map<ReplicaId, Node>()
   readonly #cut = new Set<ReplicaId>()
   readonly #queue: Sent[] = []
@@ -57,7 +61,13 @@ export class Lan {
   /** A test's own disk: what it refuses is not done, and nothing is heard of it. */
   performs: (id: ReplicaId, effect: DiskEffect) => boolean = () => true
 
-  constructor(configuration: Configuration, policy?: Partial<CheckpointPolicy>, logMemory?: LogMemory) {
+  constructor(
+    configuration: Configuration,
+    policy?: Partial<CheckpointPolicy>,
+    logMemory?: LogMemory,
+    auditPolicy: AuditPolicy = NO_AUDITS,
+  ) {
+    this.#auditPolicy = auditPolicy
     this.#configuration = configuration
     this.#policy = policy
     this.#logMemory = logMemory
@@ -96,6 +106,13 @@ export class Lan {
     return request
   }
 
+  /** The operator's AUDIT at this replica. @returns the request's number. */
+  audit(proxy: ReplicaId): number {
+    const request = (this.#requests += 1)
+    this.step(proxy, { kind: 'audit', request, timeoutMs: 5_000 })
+    return request
+  }
+
   /** From now on nothing reaches this replica, and nothing leaves it. */
   cut(id: ReplicaId): void {
     this.#cut.add(id)
@@ -112,10 +129,10 @@ export class Lan {
   }
 
   /** The process dies and comes back from its durable records. */
-  restart(id: ReplicaId): void {
+  restart(id: ReplicaId, { isQuarantined = false } = {}): void {
     const node = this.#node(id)
     node.lives += 1
-    node.replica = this.#replica(id, node.lives)
+    node.replica = this.#replica(id, node.lives, isQuarantined)
     node.replica.restore(node.checkpoints.infos, node.checkpoints.load())
     for (const record of node.durable) node.replica.recover(record)
     node.replica.start(this.#clock())
@@ -157,6 +174,7 @@ export class Lan {
       readonly sequence?: number
       readonly machine?: string
       readonly timeoutMs?: number
+      readonly proof?: boolean
     },
   ): number {
     const request = (this.#requests += 1)
@@ -168,14 +186,20 @@ export class Lan {
       machine: input.machine ?? 'kv',
       payload: encodeCanonical(input.value),
       timeoutMs: input.timeoutMs ?? 5_000,
+      proof: input.proof,
     })
     return request
   }
 
-  read(proxy: ReplicaId, value: CanonicalValue, consistency: 'linearizable' | 'stale'): number {
+  read(
+    proxy: ReplicaId,
+    value: CanonicalValue,
+    consistency: 'linearizable' | 'stale',
+    { proof = false }: { readonly proof?: boolean } = {},
+  ): number {
     const request = (this.#requests += 1)
     const payload = encodeCanonical(value)
-    this.step(proxy, { kind: 'read', request, machine: 'kv', payload, consistency, timeoutMs: 5_000 })
+    this.step(proxy, { kind: 'read', request, machine: 'kv', payload, consistency, timeoutMs: 5_000, proof })
     return request
   }
 
@@ -189,7 +213,7 @@ export class Lan {
     return reply !== undefined && 'votes' in reply ? reply.votes.map((vote) => vote.sign).join(' ') : undefined
   }
 
-  #replica(self: ReplicaId, life: number): Replica {
+  #replica(self: ReplicaId, life: number, isQuarantined = false): Replica {
     return new Replica({
       self,
       cluster: clusterId('1a'.repeat(16)),
@@ -197,6 +221,8 @@ export class Lan {
       signer: testSigner(self),
       checkpointPolicy: this.#policy,
       logMemory: this.#logMemory,
+      auditPolicy: this.#auditPolicy,
+      isQuarantined,
       registry: createRegistry(builtInMachines),
       hash: sha256,
       life: `${self}${life}`,

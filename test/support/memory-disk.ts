@@ -63,6 +63,12 @@ export function dropRecords(records: LogRecord[], count: number): void {
   if (ballot !== undefined) records.unshift({ kind: 'promised', ballot })
 }
 
+interface Checkpoint {
+  readonly slot: Slot
+  readonly timeMs: number
+  readonly state: StateView
+}
+
 interface Held {
   info: CheckpointInfo
   readonly partitions: readonly Uint8Array[]
@@ -72,6 +78,8 @@ interface Held {
 /** Checkpoints as a disk would keep them, in memory: partitions are packed by leaving them as they are. */
 export class MemoryCheckpoints {
   readonly #held = new Map<Slot, Held>()
+  /** Of what was written last: the next one differs in a few partitions. */
+  #tree: DigestTree | undefined
   /** From now on the pieces it gives are wrong. */
   lies = false
   /** The next checkpoint is written down wrongly, as by memory that fails, and is taken for right here. */
@@ -81,19 +89,32 @@ export class MemoryCheckpoints {
     return [...this.#held.values()].map(({ info }) => info).toSorted((left, right) => left.slot - right.slot)
   }
 
-  /** What writing it gives; nothing is kept before `put`. */
-  static encode(checkpoint: { readonly slot: Slot; readonly timeMs: number; readonly state: StateView }): Held {
+  static encode(checkpoint: Checkpoint): Held {
+    return new MemoryCheckpoints().encode(checkpoint)
+  }
+
+  /** What writing it gives; nothing is kept before `put`, but the tree of its digests. */
+  encode(checkpoint: Checkpoint): Held {
     const { slot, timeMs, state } = checkpoint
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => packed(state.entries(partition)))
     const digests = partitions.map((bytes) => (bytes === EMPTY ? EMPTY_DIGEST : sha256(bytes)))
-    const tree = new DigestTree(sha256, digests)
+    const root = this.#rootOf(digests)
     const bytes = partitions.reduce((sum, { length }) => sum + length, 0)
     const sizes = { keys: state.size, stateBytes: bytes, fileBytes: bytes }
     return {
-      info: { slot, timeMs, root: tree.root, ...sizes, durationMs: 0, certificate: undefined },
+      info: { slot, timeMs, root, ...sizes, durationMs: 0, certificate: undefined },
       partitions,
       digests,
     }
+  }
+
+  #rootOf(digests: readonly Digest[]): Digest {
+    const tree = this.#tree ?? new DigestTree(sha256, digests)
+    this.#tree = tree
+    digests.forEach((digest, partition) => {
+      tree.replaceLeaf(partition, digest)
+    })
+    return tree.root
   }
 
   put(given: Held): CheckpointInfo {

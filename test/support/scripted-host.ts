@@ -1,5 +1,6 @@
 import type { ConsoleAnswer, ConsoleArgument, ConsoleRequestName } from '../../core/api/contract.ts'
 import type { ClusterView } from '../../core/api/views.ts'
+import type { RepairTiming } from '../../core/supervisor/repairs.ts'
 import { Supervisor } from '../../core/supervisor/supervisor.ts'
 import { onTestFinished, vi } from 'vitest'
 import { ScriptedLauncher } from './scripted-launcher.ts'
@@ -7,13 +8,18 @@ import { temporaryFolder } from './temporary-folder.ts'
 
 const NAMES = ['a', 'b', 'c'] as const
 
+interface Settings {
+  readonly inputBytesMax?: number
+  readonly repairTiming?: RepairTiming
+}
+
 /** The shipping supervisor on a folder of its own, over processes that do what the test says. */
 export class ScriptedHost {
   readonly launcher = new ScriptedLauncher()
   readonly supervisor: Supervisor
   readonly dataFolder: string
 
-  private constructor(dataFolder: string, inputBytesMax: number) {
+  private constructor(dataFolder: string, { inputBytesMax = 1024, repairTiming }: Settings) {
     this.dataFolder = dataFolder
     this.supervisor = new Supervisor({
       dataFolder,
@@ -23,21 +29,20 @@ export class ScriptedHost {
       inputBytesMax,
       queueInputsMax: undefined,
       lock: { release: () => Promise.resolve() },
+      ...(repairTiming === undefined ? {} : { repairTiming }),
     })
   }
 
-  static async open(
-    init: { readonly dataFolder?: string; readonly inputBytesMax?: number } = {},
-  ): Promise<ScriptedHost> {
-    const host = new ScriptedHost(init.dataFolder ?? (await temporaryFolder()), init.inputBytesMax ?? 1024)
+  static async open(init: Settings & { readonly dataFolder?: string } = {}): Promise<ScriptedHost> {
+    const host = new ScriptedHost(init.dataFolder ?? (await temporaryFolder()), init)
     await host.supervisor.open()
     onTestFinished(() => host.supervisor.close())
     return host
   }
 
   /** A host with one cluster "Home" whose three processes were launched. @returns its id, too. */
-  static async founded(): Promise<{ readonly host: ScriptedHost; readonly cluster: string }> {
-    const host = await ScriptedHost.open()
+  static async founded(settings: Settings = {}): Promise<{ readonly host: ScriptedHost; readonly cluster: string }> {
+    const host = await ScriptedHost.open(settings)
     const { cluster } = await host.ask('cluster.try', { name: 'Home' })
     return { host, cluster }
   }

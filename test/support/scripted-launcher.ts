@@ -33,6 +33,7 @@ export class ScriptedProcess implements ReplicaProcess {
   /** Whether it ends by itself when it is told to stop. */
   obeys = true
   hasEnded = false
+  isPaused = false
   #onMessage: (message: unknown) => void = () => undefined
   #onExit: (exit: ReplicaExit) => void = () => undefined
 
@@ -61,6 +62,14 @@ export class ScriptedProcess implements ReplicaProcess {
     this.#onExit = listener
   }
 
+  pause(): void {
+    if (!this.hasEnded) this.isPaused = true
+  }
+
+  resume(): void {
+    this.isPaused = false
+  }
+
   kill(): void {
     this.exit({ code: null, signal: 'SIGKILL' })
   }
@@ -80,6 +89,9 @@ export class ScriptedProcess implements ReplicaProcess {
       connectedTo: [],
       lies: false,
       isStateMissing: false,
+      isQuarantined: false,
+      isAuditorDisabled: false,
+      slotAudited: 0,
       segments: 1,
       slotFirst: 1,
       checkpointBytes: 0,

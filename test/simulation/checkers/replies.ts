@@ -4,6 +4,7 @@ import type { Reply } from '../../../core/replica/effects.ts'
 import type { ModelExecution, ModelOutput } from '../model-execution.ts'
 import { nodeName } from '../journal.ts'
 import { isRecord } from '../operations.ts'
+import { ProofChecker } from './proofs.ts'
 import { holds, jsonOf } from './violation.ts'
 
 /** What a client asked: an Input of its own, or a read of a key. */
@@ -33,6 +34,7 @@ type Answered = Extract<Reply, { kind: 'output' }>
  */
 export class ReplyChecker {
   readonly #init: RepliesInit
+  readonly #proofs: ProofChecker
   #floor = 0
   #inputs = 0
   #reads = 0
@@ -40,6 +42,7 @@ export class ReplyChecker {
 
   constructor(init: RepliesInit) {
     this.#init = init
+    this.#proofs = new ProofChecker(init.nodes, init.isFaulty)
   }
 
   /** The highest slot whose effect somebody was told of: what is asked from now on must see it. */
@@ -50,6 +53,11 @@ export class ReplyChecker {
   /** Inputs answered with their Output. */
   get inputs(): number {
     return this.#inputs
+  }
+
+  /** Proofs that were given with an Output. */
+  get proofs(): number {
+    return this.#proofs.proofs
   }
 
   /** Linearizable reads answered. */
@@ -96,8 +104,10 @@ export class ReplyChecker {
 
   #checkOutput(question: Question, reply: Answered, node: number): void {
     this.#checkMajority(question, reply)
-    if (question.kind === 'input') this.#checkInput(question, reply)
-    else this.#checkRead(question, reply, node)
+    if (question.kind === 'input') {
+      this.#checkInput(question, reply)
+      this.#proofs.check(question, reply)
+    } else this.#checkRead(question, reply, node)
   }
 
   #checkMajority(question: Question | undefined, reply: Answered): void {

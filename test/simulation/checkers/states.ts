@@ -70,6 +70,9 @@ export class StateChecker {
   }
 
   #voted(node: number, replica: Replica | undefined, { slot, digest }: Extract<Message, { kind: 'vote' }>): void {
+    holds(replica?.status.isQuarantined !== true, 'quarantine', () => {
+      return `${nodeName(node)} votes on slot ${slot} in quarantine`
+    })
     const slotExecuted = replica?.status.slotExecuted ?? 0
     holds(slot <= slotExecuted, 'Outputs of a State one has', () => {
       return `${nodeName(node)} votes on slot ${slot}, having executed ${slotExecuted}`

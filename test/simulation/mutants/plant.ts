@@ -15,8 +15,13 @@ const ROOT = new URL('../../../', import.meta.url)
 export function plantBug(name: string): void {
   const mutant = MUTANTS.find((one) => one.name === name)
   if (mutant === undefined) throw new Error(`no planted bug is called "${name}"`)
+  plantEdits(name, mutant.edits)
+}
+
+/** The same for any change of the core's text. @throws Error when one of the texts is not there exactly once. */
+export function plantEdits(name: string, changes: readonly Edit[]): void {
   const edits = new Map<string, Edit[]>()
-  for (const edit of mutant.edits) {
+  for (const edit of changes) {
     const url = new URL(edit.file, ROOT).href
     const known = edits.get(url) ?? []
     edits.set(url, known)

@@ -1,4 +1,5 @@
 import type { Scenario } from '../faults.ts'
+import { AUDIT_MUTANTS } from './audit-table.ts'
 import { CHECKPOINT_MUTANTS } from './checkpoint-table.ts'
 
 /** One change of one module's text. `find` stands in it exactly once. */
@@ -275,12 +276,36 @@ const CORE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'core/output/tally.ts',
-        find: 'if (this.#hash(encodeCanonical(digests)) !== digest) return false',
+        find: 'if (slotDigest(this.#hash, digests) !== digest) return false',
         replace: '',
       },
     ],
     replicas: 5,
     caughtWithinSeeds: 1_000,
+  },
+  {
+    name: 'puts votes into a proof that nobody signed',
+    edits: [
+      {
+        file: 'core/replica/proofs.ts',
+        find: 'checked.set(replica, isTheirs)',
+        replace: 'return true',
+      },
+    ],
+    replicas: 3,
+    caughtWithinSeeds: 1_000,
+  },
+  {
+    name: 'signs a vote for another slot',
+    edits: [
+      {
+        file: 'core/output/answers.ts',
+        find: 'signature: this.#sign(slot, digest)',
+        replace: 'signature: this.#sign((slot + 1) as Slot, digest)',
+      },
+    ],
+    replicas: 3,
+    caughtWithinSeeds: 200,
   },
   {
     name: 'executes a retry again',
@@ -393,4 +418,4 @@ const CORE_MUTANTS: readonly Mutant[] = [
   },
 ]
 
-export const MUTANTS: readonly Mutant[] = [...CORE_MUTANTS, ...CHECKPOINT_MUTANTS]
+export const MUTANTS: readonly Mutant[] = [...CORE_MUTANTS, ...CHECKPOINT_MUTANTS, ...AUDIT_MUTANTS]

@@ -6,12 +6,13 @@ import { builtInMachines, createUntriedRegistry } from '../../../core/machine/re
 import type { CanonicalValue } from '../../../core/model/canonical.ts'
 import { encodeCanonical } from '../../../core/model/canonical.ts'
 import { slot } from '../../../core/model/ids.ts'
+import type { Input } from '../../../core/model/input.ts'
 import { CHECKPOINT_MACHINE } from '../../../core/model/input.ts'
 import type { Output } from '../../../core/model/output.ts'
 import { accepted, rejected } from '../../../core/model/output.ts'
 import { State } from '../../../core/state/state.ts'
 import { NOOP_BATCH } from '../../../core/wire/batch.ts'
-import { slotDigest } from '../../support/digests.ts'
+import { digestOfSlot, outputDigest } from '../../support/digests.ts'
 import { batchOf, inputOf, valueOf } from '../../support/inputs.ts'
 import { clockMachine, machineOf, throwingMachine } from '../../support/machines.ts'
 
@@ -78,11 +79,39 @@ describe('slots', () => {
       slot: 1,
       timeMs: 1_000,
       isCheckpoint: false,
+      isAudit: false,
       inputs,
       outputs,
-      digest: slotDigest(...outputs),
+      repeats: new Set(),
+      digests: outputs.map((output, index) => outputDigest(output, inputs[index])),
+      digest: digestOfSlot(inputs, outputs),
       bytes: outputs.reduce((sum, output) => sum + encodeCanonical(output).length, 0),
     })
+  })
+
+  it('are named together with their Outputs: the same Output to another Input has another digest', () => {
+    const digestTo = (input: Input) => new Bench().executeBytes(batchOf(1, input)).digest
+    const kv = (key: string) => ({ op: 'set', key, value: 1 })
+    const others = [
+      inputOf(kv('other')),
+      inputOf(kv('k'), { client: 'bob' }),
+      inputOf(kv('k'), { sequence: 2 }),
+      inputOf(kv('k'), { kind: 'read', machine: 'nobody' }),
+    ]
+    const digests = [inputOf(kv('k')), ...others].map(digestTo)
+    expect(new Set(digests).size).toBe(digests.length)
+  })
+
+  it('that were not executed are marked, so that their digests vouch for no payload', () => {
+    const bench = new Bench()
+    const [first, second] = [inputOf(increment), inputOf({ op: 'set', key: 'n', value: 1 })]
+    const executed = bench.executeBytes(batchOf(1, first, second, inputOf(increment, { client: 'bob' })))
+    const [output = accepted(null)] = executed.outputs
+    expect([executed.outputs[1], executed.repeats]).toEqual([output, new Set([1])])
+    expect(executed.digests.slice(0, 2)).toEqual([outputDigest(output, first), outputDigest(output, second, true)])
+    expect(bench.executeBytes(batchOf(2, inputOf(increment, { sequence: 2 }))).repeats).toEqual(new Set())
+    const superseded = bench.executeBytes(batchOf(3, inputOf(increment)))
+    expect([superseded.outputs[0]?.ok, superseded.repeats]).toEqual([false, new Set([0])])
   })
 
   it('of equal batches leave equal States and digests at every replica', () => {
@@ -264,7 +293,7 @@ describe('a replica told to lie', () => {
       accepted({ lie: { value: 1 }, told: 'a' }),
       accepted({ lie: 'input-malformed', told: 'a' }),
     ])
-    expect(lie.digest).toBe(slotDigest(...lie.outputs))
+    expect(lie.digest).toBe(digestOfSlot(lie.inputs, lie.outputs))
     expect(lie.digest).not.toBe(truth.digest)
     expect(liar.state.root()).toBe(honest.state.root())
   })
@@ -276,6 +305,19 @@ describe('a replica told to lie', () => {
       return executor.execute(slot(1), batchOf(1, inputOf(increment))).digest
     })
     expect(lies[0]).not.toBe(lies[1])
+  })
+
+  it('sometimes, does so in every third slot, the same ones every time', () => {
+    const bench = new Bench()
+    bench.executor.lie(true, 'sometimes')
+    const told = Array.from({ length: 6 }, (_, index) =>
+      bench.execute(index + 1, inputOf(increment, { sequence: index + 1 })),
+    )
+    expect(told.map(([output]) => JSON.stringify(output).includes('lie'))).toEqual([
+      ...[false, false, true],
+      ...[false, false, true],
+    ])
+    expect(bench.executor.lies).toBe(true)
   })
 
   it('tells the truth again afterwards, also about what it lied about', () => {

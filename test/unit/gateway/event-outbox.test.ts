@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { EventOutbox } from '../../../core/gateway/event-outbox.ts'
+import { auditView, incidentView } from './audit-stubs.ts'
 import { clusterView } from './stub-host.ts'
 
 function slot(
@@ -47,4 +48,17 @@ it('keeps the newest notes, in their order', () => {
   const notes = [1, 2, 3].map((number) => ({ number, timeMs: 0, cluster: 'c1', level: 'good' as const, text: '' }))
   for (const note of notes) outbox.keeper('note.added')(note)
   expect(drain(outbox)).toEqual(notes.slice(1).map((event) => ({ name: 'note.added', event })))
+})
+
+it('keeps what was told last of the newest AUDITs and incidents', () => {
+  const outbox = new EventOutbox({ slotsWaitingMax: 2, notesWaitingMax: 2 })
+  const audits = [1, 2, 3].map((number) => ({ cluster: 'c1', audit: auditView(number) }))
+  const again = { cluster: 'c1', audit: auditView(2, { verdict: 'deviation' }) }
+  for (const event of [...audits, again]) outbox.keeper('audit.changed')(event)
+  const incidents = [1, 1, 2].map((number) => ({ cluster: 'c1', incident: incidentView(number) }))
+  for (const event of incidents) outbox.keeper('incident.changed')(event)
+  expect(drain(outbox)).toEqual([
+    ...incidents.slice(1).map((event) => ({ name: 'incident.changed', event })),
+    ...[audits[2], again].map((event) => ({ name: 'audit.changed', event })),
+  ])
 })

@@ -4,7 +4,7 @@ import { openGateway } from '../../../core/gateway/http.ts'
 import type { Gateway, GatewayInit } from '../../../core/gateway/http.ts'
 import { traceNothing } from '../../../core/ports/trace.ts'
 import { INPUT, TOKEN, ask, post, problemOf } from './asking.ts'
-import { FAIL, LOG, OUTPUT, StubHost, clusterView, fault, ok } from './stub-host.ts'
+import { FAIL, LOG, OUTPUT, PROOF, StubHost, clusterView, fault, ok } from './stub-host.ts'
 
 const closers: (() => Promise<unknown>)[] = []
 
@@ -30,6 +30,34 @@ describe('POST /v1/inputs', () => {
       name: 'cluster.submit',
       argument: { ...INPUT, timeoutMs: 500, cluster: 'c1' },
     })
+  })
+
+  it('asks for the proof of the Output with ?proof=1, or in the body, and answers with it', async () => {
+    const api = new StubHost().on('cluster.submit', () => ok({ ...OUTPUT, proof: PROOF }))
+    const gateway = await open(api)
+    const asked: [string, object][] = [
+      ['?proof=1', {}],
+      ['', { proof: true }],
+      ['?proof=0', {}],
+      ['', {}],
+    ]
+    const wanted: unknown[] = []
+    for (const [query, body] of asked) {
+      const answer = await post(gateway, `/v1/inputs${query}`, { ...INPUT, ...body })
+      expect(JSON.parse(answer.text)).toMatchObject({ kind: 'output', slot: 12, proof: PROOF })
+      wanted.push(Reflect.get(api.calls.at(-1)?.argument ?? {}, 'proof'))
+    }
+    expect(wanted).toEqual([true, true, undefined, undefined])
+  })
+
+  it('says with null that there is no proof, and refuses what is no answer to whether one is wanted', async () => {
+    const api = new StubHost().on('cluster.submit', () => ok({ ...OUTPUT, proof: null }))
+    const gateway = await open(api)
+    expect(JSON.parse((await post(gateway, '/v1/inputs?proof=1', INPUT)).text)).toMatchObject({ proof: null })
+    const calls = api.calls.filter(({ name }) => name === 'cluster.submit').length
+    const refused = await post(gateway, '/v1/inputs?proof=yes', INPUT)
+    expect([refused.status, problemOf(refused).detail]).toEqual([400, expect.stringContaining('proof is 0 or 1')])
+    expect(api.calls.filter(({ name }) => name === 'cluster.submit')).toHaveLength(calls)
   })
 
   it('answers 200 for an Output that is a refusal: it was ordered and voted on like any other', async () => {

@@ -6,6 +6,7 @@ import type {
   ConsoleReply,
   ConsoleRequestName,
 } from '../../../core/api/contract.ts'
+import type { ProofView } from '../../../core/api/proof.ts'
 import type { CheckpointView, ClusterView, HostView, LogView, OutcomeView } from '../../../core/api/views.ts'
 
 export interface Call {
@@ -81,10 +82,24 @@ export const OUTPUT: OutcomeView = {
   slot: 12,
   output: { ok: true, value: { value: '1' } },
   votes: [
-    { replica: 'p-a', name: 'a', sign: 'agrees', digest: '3f9a1c00', afterMs: 4 },
-    { replica: 'p-b', name: 'b', sign: 'agrees', digest: '3f9a1c00', afterMs: 6 },
-    { replica: 'p-c', name: 'c', sign: 'dissents', digest: '91ab0000', afterMs: 5 },
+    { replica: 'p-a', name: 'a', sign: 'agrees', digest: '3f9a1c00', afterMs: 4, signature: 'c2ln' },
+    { replica: 'p-b', name: 'b', sign: 'agrees', digest: '3f9a1c00', afterMs: 6, signature: 'c2ln' },
+    { replica: 'p-c', name: 'c', sign: 'dissents', digest: '91ab0000', afterMs: 5, signature: 'c2ln' },
   ],
+}
+
+/** As one looks: nobody signed it. */
+export const PROOF: ProofView = {
+  kind: 'synod proof',
+  format: 1,
+  cluster: 'c1',
+  slot: 12,
+  position: 0,
+  input: { client: 'app', sequence: 7, machine: 'kv', payload: 'oA==', repeat: false },
+  output: { ok: true, value: { value: '1' } },
+  digests: ['3f'.repeat(32)],
+  signatures: [{ replica: 'p-a', signature: 'c2ln' }],
+  members: [{ replica: 'p-a', name: 'a' }],
 }
 
 export const FAIL: OutcomeView = {
@@ -93,9 +108,9 @@ export const FAIL: OutcomeView = {
   message: 'Only a answered in time; a retry with the same client and sequence is safe.',
   slot: null,
   votes: [
-    { replica: 'p-a', name: 'a', sign: 'answered', digest: '3f9a1c00', afterMs: 4 },
-    { replica: 'p-b', name: 'b', sign: 'none', digest: null, afterMs: null },
-    { replica: 'p-c', name: 'c', sign: 'none', digest: null, afterMs: null },
+    { replica: 'p-a', name: 'a', sign: 'answered', digest: '3f9a1c00', afterMs: 4, signature: 'c2ln' },
+    { replica: 'p-b', name: 'b', sign: 'none', digest: null, afterMs: null, signature: null },
+    { replica: 'p-c', name: 'c', sign: 'none', digest: null, afterMs: null, signature: null },
   ],
 }
 
@@ -184,8 +199,14 @@ export function clusterView(id: string, name: string, changes: Partial<ClusterVi
       connectedTo: [],
       restarts: 0,
       faults: [],
+      quarantined: false,
+      slotAudited: null,
       problem: null,
     })),
+    audit: null,
+    incidentsOpen: 0,
+    injected: [],
+    auditPolicy: { slotsMax: 100_000, intervalMs: 10_000 },
     quorum: 2,
     checkpointPolicy: { slotsMax: 50_000, bytesMax: 32 * 1024 * 1024 },
     survivable: 1,

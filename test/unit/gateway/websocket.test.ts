@@ -8,6 +8,7 @@ import type { Gateway } from '../../../core/gateway/http.ts'
 import type { GatewayLimits } from '../../../core/gateway/limits.ts'
 import { traceNothing } from '../../../core/ports/trace.ts'
 import { RawConsole, upgrade } from './raw-console.ts'
+import { auditView, incidentView } from './audit-stubs.ts'
 import { OUTPUT, StubHost, clusterView, fault, ok } from './stub-host.ts'
 
 const TOKEN = 'a-token-of-the-test'
@@ -200,12 +201,16 @@ describe('events', () => {
       'host.changed': { version: 2 },
       'cluster.changed': clusterView('c1', 'demo'),
       'votes.changed': { cluster: 'c1', slots: [votes(13)], dropped: 0 },
+      'audit.changed': { cluster: 'c1', audit: auditView(40) },
+      'incident.changed': { cluster: 'c1', incident: incidentView(1) },
       'note.added': note(1),
     }
     expect(Object.keys(told).sort()).toEqual(Object.keys(CONSOLE_EVENTS).sort())
     api.emit('host.changed', told['host.changed'])
     api.emit('cluster.changed', told['cluster.changed'])
     api.emit('votes.changed', told['votes.changed'])
+    api.emit('audit.changed', told['audit.changed'])
+    api.emit('incident.changed', told['incident.changed'])
     api.emit('note.added', told['note.added'])
     for (const console of consoles) {
       await console.until(() => console.events('note.added').length > 0)

@@ -7,8 +7,7 @@ import { accepted } from '../../../core/model/output.ts'
 import { Answers } from '../../../core/output/answers.ts'
 import { Votes } from '../../../core/output/votes.ts'
 import type { OutputMessage } from '../../../core/wire/output.ts'
-import { slotDigest } from '../../support/digests.ts'
-import { inputOf } from '../../support/inputs.ts'
+import { askers, outputDigest, slotDigest, voteSignature } from '../../support/digests.ts'
 import { a, b, ballotOf, three } from '../../support/members.ts'
 
 const OUTPUTS = 12
@@ -16,12 +15,15 @@ const OUTPUT_BYTES = 1_500_000
 
 /** A proxy and a member that differs from it, and all they say to each other about one slot of large Outputs. */
 function fetched(): { readonly verdict: string | undefined; readonly outputsSent: number } {
-  const [votes, answers] = [new Votes({ self: a, configuration: three, hash: sha256 }), new Answers()]
+  const [votes, answers] = [
+    new Votes({ self: a, configuration: three, hash: sha256 }),
+    new Answers((number, digest) => voteSignature(b, number, digest)),
+  ]
   const right = Array.from({ length: OUTPUTS }, (_, index) => accepted(`${index}`.padEnd(OUTPUT_BYTES, 'x')))
   const wrong = right.map((): Output => accepted('wrong'))
-  const inputs = right.map((_, index) => inputOf(null, { client: `c${index}` }))
+  const inputs = askers(right.length)
   const digest = slotDigest(...right)
-  answers.keep(slot(1), { outputs: right, digest, bytes: encodeCanonical(right).length })
+  answers.keep(slot(1), { outputs: right, repeats: new Set(), digest, bytes: encodeCanonical(right).length })
   votes.executed(
     {
       slot: slot(1),
@@ -29,12 +31,15 @@ function fetched(): { readonly verdict: string | undefined; readonly outputsSent
       timeMs: 1,
       inputs,
       outputs: wrong,
+      repeats: new Set(),
+      digests: wrong.map((output, index) => outputDigest(output, inputs[index])),
       digest: slotDigest(...wrong),
+      signature: voteSignature(a, 1, slotDigest(...wrong)),
       bytes: 1,
     },
-    { isProxy: true, nowMs: 0 },
+    { isProxy: true, isCounted: true, nowMs: 0 },
   )
-  votes.vote(b, { slot: slot(1), digest }, 1)
+  votes.vote(b, { slot: slot(1), digest, signature: voteSignature(b, 1, digest) }, 1)
   let outputsSent = 0
   const onTheWay: OutputMessage[] = votes.askDiffering(1).map(({ message }) => message)
   // Large parts come one a turn of the proxy's loop.

@@ -7,8 +7,7 @@ import { LIMITS } from '../../../core/model/limits.ts'
 import type { Output } from '../../../core/model/output.ts'
 import { accepted } from '../../../core/model/output.ts'
 import { Votes } from '../../../core/output/votes.ts'
-import { slotDigest } from '../../support/digests.ts'
-import { inputOf } from '../../support/inputs.ts'
+import { askers, outputDigest, slotDigest, voteSignature } from '../../support/digests.ts'
 import { a, b, ballotOf, c, three } from '../../support/members.ts'
 
 const right = accepted('right')
@@ -30,21 +29,26 @@ class Bench {
     outputs: readonly Output[],
     init: { isProxy?: boolean; bytes?: number; nowMs?: number } = {},
   ) {
-    const inputs = outputs.map((_, index) => inputOf(null, { client: `c${index}` }))
+    const inputs = askers(outputs.length)
+    const digest = slotDigest(...outputs)
     const executed = {
       slot: slot(number),
       ballot: ballotOf(1, a),
       timeMs: 1,
       inputs,
       outputs,
-      digest: slotDigest(...outputs),
+      repeats: new Set<number>(),
+      digests: outputs.map((output, index) => outputDigest(output, inputs[index])),
+      digest,
+      signature: voteSignature(a, number, digest),
       bytes: init.bytes ?? 10,
     }
-    return this.votes.executed(executed, { isProxy: init.isProxy ?? true, nowMs: init.nowMs ?? 0 })
+    return this.votes.executed(executed, { isProxy: init.isProxy ?? true, isCounted: true, nowMs: init.nowMs ?? 0 })
   }
 
   vote(from: ReplicaId, number: number, ...outputs: readonly Output[]) {
-    return this.votes.vote(from, { slot: slot(number), digest: slotDigest(...outputs) }, 1)
+    const digest = slotDigest(...outputs)
+    return this.votes.vote(from, { slot: slot(number), digest, signature: voteSignature(from, number, digest) }, 1)
   }
 
   verdict(number: number, position = 0): string | undefined {

@@ -35,26 +35,32 @@ class Bench {
     signing: testSigner(a),
     policy: { ...CHECKPOINT_POLICY, slotsMax: 3 },
   })
-  readonly applier = new Applier({
-    self: a,
-    log: this.log,
-    executor: this.executor,
-    checkpoints: this.checkpoints,
-    emit: (effect) => {
-      this.effects.push(effect)
-    },
-    note: () => undefined,
-    onExecuted: (executed) => {
-      this.executed.push(executed.slot)
-    },
-    onInstalled: () => undefined,
-    jump: (to) => {
-      this.log.jump(to)
-    },
-  })
+  readonly applier: Applier
 
-  constructor() {
-    this.applier.start(0)
+  constructor({ discardsState = false } = {}) {
+    this.applier = this.#created(discardsState)
+    if (!discardsState) this.applier.start(0)
+  }
+
+  #created(discardsState: boolean): Applier {
+    return new Applier({
+      self: a,
+      discardsState,
+      log: this.log,
+      executor: this.executor,
+      checkpoints: this.checkpoints,
+      emit: (effect) => {
+        this.effects.push(effect)
+      },
+      note: () => undefined,
+      onExecuted: (executed) => {
+        this.executed.push(executed.slot)
+      },
+      onInstalled: () => undefined,
+      jump: (to) => {
+        this.log.jump(to)
+      },
+    })
   }
 
   /** The log decides slots, and tells the applier of them or not. */
@@ -171,5 +177,45 @@ describe('a log that has lost its beginning', () => {
     expect([bench.applier.isStateMissing, bench.asks()]).toEqual([true, ['checkpoint-request', 'checkpoint-request']])
     bench.applier.pump(0)
     expect(bench.asks()).toEqual([])
+  })
+})
+
+describe('a State that is mistrusted', () => {
+  const info = { slot: slot(2), timeMs: 2, root: new State(sha256).root(), keys: 0, stateBytes: 0, fileBytes: 0 }
+  const onDisk = { ...info, durationMs: 1, certificate: { slot: slot(2), root: info.root, attestations: [] } }
+
+  it('is not rebuilt from a log that reaches back to the first slot, but looked for at the others', () => {
+    const bench = new Bench({ discardsState: true })
+    bench.applier.restore([onDisk])
+    bench.decide(1, 6)
+    bench.applier.start(0)
+    expect([bench.applier.isStateMissing, bench.executed, bench.asks()]).toEqual([
+      true,
+      [],
+      ['checkpoint-request', 'checkpoint-request'],
+    ])
+    bench.decide(7, 8)
+    bench.applier.pump(20)
+    expect(bench.executed).toEqual([])
+  })
+
+  it('is also looked for where nothing was decided yet', () => {
+    const bench = new Bench({ discardsState: true })
+    bench.applier.restore([])
+    bench.applier.start(0)
+    expect([bench.applier.isStateMissing, bench.asks().length]).toEqual([true, 2])
+  })
+
+  it('leaves its checkpoints on disk, and offers them to nobody', () => {
+    const bench = new Bench({ discardsState: true })
+    bench.applier.restore([onDisk])
+    bench.decide(1, 6)
+    bench.applier.start(0)
+    bench.asks()
+    bench.applier.message(b, { kind: 'checkpoint-request', slotMin: slot(1) }, 0)
+    bench.applier.tick(20)
+    const kept = bench.take('retain')
+    expect(kept.flatMap((effect) => (effect.kind === 'retain' ? effect.checkpoints : []))).toEqual([2])
+    expect(bench.checkpoints.checkpoints).toEqual([])
   })
 })

@@ -4,7 +4,8 @@ import { slot } from '../../../core/model/ids.ts'
 import { LIMITS } from '../../../core/model/limits.ts'
 import type { Output } from '../../../core/model/output.ts'
 import { accepted } from '../../../core/model/output.ts'
-import { slotDigest } from '../../support/digests.ts'
+import { digestOfSlot, voteSignature } from '../../support/digests.ts'
+import { inputOf } from '../../support/inputs.ts'
 import { a, b, c, three } from '../../support/members.ts'
 import { Lan } from '../../support/lan.ts'
 
@@ -144,7 +145,13 @@ describe('FAIL', () => {
       kind: 'fail',
       reason: 'too-few-outputs',
       slot: undefined,
-      votes: [a, b, c].map((replica) => ({ replica, sign: 'none', digest: undefined, afterMs: undefined })),
+      votes: [a, b, c].map((replica) => ({
+        replica,
+        sign: 'none',
+        digest: undefined,
+        afterMs: undefined,
+        signature: undefined,
+      })),
     })
   })
 
@@ -163,8 +170,9 @@ describe('FAIL', () => {
     const request = lan.submit(leader, { value: increment, timeoutMs: 60_000 })
     for (const from of [follower, other]) {
       const output = accepted(`only ${from} says so`)
-      const digest = slotDigest(output)
-      lan.step(leader, { kind: 'message', from, message: { kind: 'vote', slot: slot(1), digest } })
+      const digest = digestOfSlot([inputOf(increment)], [output])
+      const signature = voteSignature(from, 1, digest)
+      lan.step(leader, { kind: 'message', from, message: { kind: 'vote', slot: slot(1), digest, signature } })
       expect(lan.reply(request)).toBe(undefined)
       const outputs = [encodeCanonical(output)]
       lan.step(leader, {

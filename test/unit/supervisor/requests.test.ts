@@ -31,6 +31,7 @@ describe('an Input at the door', () => {
       timeoutMs: 5_000,
     })
     expect(submit({ timeoutMs: 100 }).timeoutMs).toBe(100)
+    expect([submit({ proof: true }).proof, submit({ proof: false }).proof]).toEqual([true, undefined])
   })
 
   it.each([
@@ -81,6 +82,11 @@ describe('a read at the door', () => {
       'stale',
       5_000,
     ])
+  })
+
+  it('may ask for a proof, but not of one replica’s word', () => {
+    expect([read({ proof: true }).proof, read().proof]).toEqual([true, undefined])
+    expect(refusal(() => read({ proof: true, consistency: 'stale' }))).toMatch(/^INVALID_ARGUMENT: A stale read/)
   })
 
   it('that would change something is refused', () => {

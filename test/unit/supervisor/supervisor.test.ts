@@ -68,8 +68,8 @@ describe('a call', () => {
     ],
     [
       'that makes a replica lie which does not run',
-      'replica.lie',
-      { cluster: 'Home', replica: 'a', active: true },
+      'cluster.inject',
+      { cluster: 'Home', fault: { kind: 'lie', replica: 'a' } },
       'REPLICA_STOPPED: Replica a does not run. Start it first.',
     ],
   ])('%s is refused with a code and what to do, and changes nothing', async (_, name, argument, expected) => {

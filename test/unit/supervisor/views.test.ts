@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest'
+import * as v from 'valibot'
+import { outcomeSchema } from '../../../core/api/views.ts'
+import { readProof } from '../../../core/client/proof.ts'
 import { encodeCanonical } from '../../../core/model/canonical.ts'
-import { slot } from '../../../core/model/ids.ts'
+import { clusterId, slot } from '../../../core/model/ids.ts'
 import { accepted, rejected } from '../../../core/model/output.ts'
+import type { Proof } from '../../../core/model/proof.ts'
 import type { Vote } from '../../../core/replica/effects.ts'
 import { ballotView, failMessage, outcomeView, slotVotesView, votesView } from '../../../core/supervisor/vote-views.ts'
 import { sha256 } from '../../../core/crypto/hash.ts'
 import { inputOf } from '../../support/inputs.ts'
-import { a, b, ballotOf, c } from '../../support/members.ts'
+import { a, b, ballotOf, c, three } from '../../support/members.ts'
 import { ScriptedHost } from '../../support/scripted-host.ts'
 import { settled } from '../../support/host-parts.ts'
 
@@ -146,15 +150,20 @@ const vote = (replica: typeof a, init: Partial<Vote> = {}): Vote => ({
   sign: 'none',
   digest: undefined,
   afterMs: undefined,
+  signature: undefined,
   ...init,
 })
 
+const signature = Uint8Array.of(0xfb, 0xff)
+
 describe('votes, for people', () => {
   it('are in order of the members’ names, with times to a tenth of a millisecond', () => {
-    expect(votesView([vote(a, { sign: 'agrees', digest, afterMs: 1.26 }), vote(b), vote(c)], nameOf)).toEqual([
-      { replica: 'b', name: 'alpha', sign: 'none', digest: null, afterMs: null },
-      { replica: 'c', name: 'c', sign: 'none', digest: null, afterMs: null },
-      { replica: 'a', name: 'zeta', sign: 'agrees', digest, afterMs: 1.3 },
+    expect(
+      votesView([vote(a, { sign: 'agrees', digest, afterMs: 1.26, signature }), vote(b), vote(c)], nameOf),
+    ).toEqual([
+      { replica: 'b', name: 'alpha', sign: 'none', digest: null, afterMs: null, signature: null },
+      { replica: 'c', name: 'c', sign: 'none', digest: null, afterMs: null, signature: null },
+      { replica: 'a', name: 'zeta', sign: 'agrees', digest, afterMs: 1.3, signature: '+/8=' },
     ])
   })
 
@@ -207,6 +216,28 @@ describe('the outcome of a request', () => {
         votes: [],
       },
     ])
+  })
+
+  it('holds the proof where one was asked for, so that it can be read again as it was', () => {
+    const input = inputOf({ op: 'set', key: 'ключ', value: 1.5 })
+    const { client, sequence, machine, payload } = input
+    const proof: Proof = {
+      cluster: clusterId('5a'.repeat(16)),
+      slot: slot(3),
+      position: 2,
+      input: { client, sequence, machine, payload, isRepeat: true },
+      output: rejected('overdraft', 'too little'),
+      digests: [digest, digest, digest],
+      signatures: [{ replica: b, signature }],
+      members: three.members,
+    }
+    const reply = { kind: 'output', slot: slot(3), output: proof.output, votes: [] } as const
+    const outcome = outcomeView({ ...reply, proof }, context)
+    expect(v.is(outcomeSchema, outcome)).toBe(true)
+    const written = JSON.stringify(outcome?.kind === 'output' ? outcome.proof : undefined)
+    expect(readProof(written)).toEqual({ ok: true, proof })
+    expect(outcomeView({ ...reply, proof: null }, context)).toMatchObject({ proof: null })
+    expect(Object.keys(outcomeView(reply, context) ?? {})).not.toContain('proof')
   })
 
   it('names the replica of a stale read, and is none for "busy"', () => {

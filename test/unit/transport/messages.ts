@@ -23,7 +23,7 @@ export function accept(at: number, value: Uint8Array): Message {
 }
 
 export function vote(at: number): Message {
-  return { kind: 'vote', slot: slot(at), digest }
+  return { kind: 'vote', slot: slot(at), digest, signature: new Uint8Array(64) }
 }
 
 export function logRequest(at: number): Message {

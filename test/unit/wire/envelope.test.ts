@@ -203,13 +203,16 @@ describe('a message', () => {
     const channels = messages.map((message) => [message.kind, channelOf(message)] as const)
     const on = (channel: string): string[] => channels.filter(([, other]) => other === channel).map(([kind]) => kind)
     expect(CHANNELS).toEqual(['ordering', 'output', 'transfer', 'state'])
-    expect(on('output')).toEqual(['read-outputs', 'vote', 'vote-request', 'outputs-request', 'outputs'])
+    expect(on('output').toSorted()).toEqual([
+      ...['audit-digests-request', 'audit-entries-request', 'audit-inspected', 'audit-report', 'audit-report-request'],
+      ...['outputs', 'outputs-request', 'read-outputs', 'vote', 'vote-request'],
+    ])
     expect(on('transfer')).toEqual([
       ...['forward', 'log-request', 'log-reply', 'log-gone'],
       ...['attestation', 'attestation-request', 'certificate', 'checkpoint-request', 'checkpoint-offer'],
       ...['digests-request', 'state-request'],
     ])
-    expect(on('state')).toEqual(['digests', 'state-pieces', 'state-gone'])
-    expect(on('ordering').length).toBe(messages.length - 19)
+    expect(on('state').toSorted()).toEqual(['audit-digests', 'audit-entries', 'digests', 'state-gone', 'state-pieces'])
+    expect(on('ordering').length).toBe(messages.length - 26)
   })
 })
