@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { findingText } from './campaign.ts'
 import { runSeeds } from './run-seeds.ts'
 
-const SEEDS = 400
+const SEEDS = 300
 
 describe('five cores under every fault the simulator knows', () => {
   it(`hold all invariants, and serve again once a majority is healed (${SEEDS} seeds)`, () => {

@@ -3,7 +3,7 @@ import { findingText } from './campaign.ts'
 import { FAULT_KINDS } from './faults.ts'
 import { runSeeds } from './run-seeds.ts'
 
-const SEEDS = 900
+const SEEDS = 700
 
 describe('three cores under every fault the simulator knows', () => {
   it(`hold all invariants, and serve again once a majority is healed (${SEEDS} seeds)`, () => {

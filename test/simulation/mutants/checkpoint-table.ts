@@ -228,8 +228,8 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'core/replica/applier.ts',
-        find: 'if (slot === slotAfter(this.slotExecuted)) this.#execute({ slot, ballot, value }, nowMs)',
-        replace: 'if (slot > this.slotExecuted) this.#execute({ slot, ballot, value }, nowMs)',
+        find: 'if (!this.#mustReceive && slot === slotAfter(this.slotExecuted)) this.#execute({ slot, ballot, value }, nowMs)',
+        replace: 'if (!this.#mustReceive && slot > this.slotExecuted) this.#execute({ slot, ballot, value }, nowMs)',
       },
       {
         file: 'core/execution/executor.ts',

@@ -348,8 +348,12 @@ const CORE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'core/log/log.ts',
-        find: "record: { kind: 'decided', slot: this.#slotDecided }",
-        replace: "record: { kind: 'decided', slot: slotAfter(this.#slotDecided) }",
+        find:
+          'this.#slotNoted = this.#slotDecided\n' +
+          "      this.#effects.push({ kind: 'persist', record: { kind: 'decided', slot: this.#slotDecided } })",
+        replace:
+          'this.#slotNoted = this.#slotDecided\n' +
+          "      this.#effects.push({ kind: 'persist', record: { kind: 'decided', slot: slotAfter(this.#slotDecided) } })",
       },
     ],
     replicas: 3,

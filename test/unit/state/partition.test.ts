@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { PARTITIONS, digestOfEntries, partitionOf } from '../../../core/state/partition.ts'
+import { PARTITIONS, Partition, digestOfEntries, partitionOf } from '../../../core/state/partition.ts'
 import { sha256 } from './sha256.ts'
 
 describe('partitions', () => {
@@ -60,5 +60,52 @@ describe('partitions', () => {
       'a6cca975034e9e131ae19823268d45bc89e1cdb21c3acc73ac1fbb74604b4626',
       'bdd1181420ce100da92ba2a2d84f111fdd2633c8c94364a5231b7d6d73ae772f',
     ])
+  })
+})
+
+describe('a partition', () => {
+  const keysOf = (partition: Partition): string[] => partition.entries().map(([key]) => key)
+
+  it('gives what it holds in key order, whatever was written since the last look', () => {
+    const partition = new Partition(
+      {},
+      new Map([
+        ['d', 1],
+        ['b', 2],
+      ]),
+    )
+    expect(keysOf(partition)).toEqual(['b', 'd'])
+    // As many keys as before, and not the same.
+    partition.values.delete('b')
+    partition.values.set('a', 3)
+    expect(keysOf(partition)).toEqual(['a', 'd'])
+    partition.values.set('c', 4)
+    expect(keysOf(partition)).toEqual(['a', 'c', 'd'])
+    partition.values.set('c', 5)
+    expect(partition.entries()).toEqual([
+      ['a', 3],
+      ['c', 5],
+      ['d', 1],
+    ])
+    expect(partition.scrub(sha256)).toBe(digestOfEntries(sha256, partition.entries()))
+    partition.values.clear()
+    expect(keysOf(partition)).toEqual([])
+  })
+
+  it('and its copy each give their own keys, in whatever turns they are asked', () => {
+    const before = new Partition(
+      {},
+      new Map([
+        ['b', 1],
+        ['a', 2],
+      ]),
+    )
+    const after = before.copyFor({})
+    after.values.delete('a')
+    after.values.set('c', 3)
+    for (let turn = 0; turn < 2; turn += 1) {
+      expect(keysOf(before)).toEqual(['a', 'b'])
+      expect(keysOf(after)).toEqual(['b', 'c'])
+    }
   })
 })
