@@ -22,7 +22,7 @@ import { Scrub } from './scrub.ts'
 const ASK_AGAIN_MS = 1_000
 const ASK_FIRST_MS = 200
 /** Unit: ms. An AUDIT to be verified by is asked for again when none comes. */
-const WANT_AGAIN_MS = 1_500
+const WANT_AGAIN_MS = 3_000
 /** Unit: ms. So long one that deviates waits to be looked at before it may be started anew. */
 const INSPECTED_MS_MAX = 2_000
 
@@ -76,6 +76,8 @@ export class Audits {
   readonly #times = new Map<Slot, number>()
   #askedMs = Number.NEGATIVE_INFINITY
   #wantedMs = Number.NEGATIVE_INFINITY
+  #scrubBeginMs = 0
+  #scrubEndMs = 0
   /** The newest AUDIT this replica reported in this life. */
   #slotReported: Slot = SLOT_NONE
   #effects: AuditEffect[] = []
@@ -110,13 +112,20 @@ export class Audits {
   start(nowMs: number): void {
     this.#started = true
     this.#nowMs = nowMs
+    this.#scrubBeginMs = nowMs
+    this.#scrubEndMs = nowMs
     this.#counter.begin(nowMs)
   }
 
   /** Rehearsal: its audit is broken. It compares nothing, reports nothing, and never finds itself at fault. */
   disable(active: boolean): void {
     this.#isDisabled = active
-    if (active) this.#quarantined = false
+    if (!active) return
+    this.#quarantined = false
+    this.#scrub = undefined
+    this.#next = undefined
+    this.#deviates = undefined
+    this.#inspections.length = 0
   }
 
   /** A slot was executed; `freeze` gives the State after it. */
@@ -141,17 +150,25 @@ export class Audits {
     this.#scrub = undefined
   }
 
-  /** Whether this replica, leading, should order an AUDIT now. */
+  /**
+   * Whether this replica, leading, should order an AUDIT now. Between two it rests for as long as the last one took: who
+   * is slower keeps up, and most of the time is left for requests.
+   */
   isDue(nowMs: number): boolean {
-    return this.#scrub?.isDone !== false && this.#counter.isDue(nowMs)
+    if (this.#isScrubbing || nowMs - this.#scrubEndMs < this.#scrubEndMs - this.#scrubBeginMs) return false
+    return this.#counter.isDue(nowMs)
   }
 
-  /** Whether this replica needs an AUDIT to be compared by: it is in quarantine, and none came since its start. */
+  /** Whether this replica needs an AUDIT to be compared by: it is in quarantine, and none verified it so far. */
   isWanted(nowMs: number): boolean {
-    if (!this.#quarantined || this.#deviates !== undefined || this.slotLast !== SLOT_NONE) return false
-    if (nowMs - this.#wantedMs < WANT_AGAIN_MS) return false
+    if (!this.#quarantined || this.#deviates !== undefined || this.#isScrubbing) return false
+    if (nowMs - Math.max(this.#wantedMs, this.#scrubEndMs) < WANT_AGAIN_MS) return false
     this.#wantedMs = nowMs
     return true
+  }
+
+  get #isScrubbing(): boolean {
+    return this.#scrub?.isDone === false || this.#next !== undefined
   }
 
   message(from: ReplicaId, message: AuditMessage, nowMs: number): readonly AuditEffect[] {
@@ -175,6 +192,7 @@ export class Audits {
   #begin(): void {
     this.#scrub = this.#next
     this.#next = undefined
+    this.#scrubBeginMs = this.#nowMs
   }
 
   #hear(from: ReplicaId, message: AuditMessage): void {
@@ -192,11 +210,11 @@ export class Audits {
         return
       }
       case 'audit-digests-request':
-        if (scrub === undefined) return
+        if (scrub === undefined || !this.#isLookedAt(message.slot)) return
         this.#send(from, { kind: 'audit-digests', slot: scrub.slot, digests: [...scrub.digests] })
         return
       case 'audit-entries-request': {
-        if (scrub === undefined || message.partition >= PARTITIONS) return
+        if (scrub === undefined || message.partition >= PARTITIONS || !this.#isLookedAt(message.slot)) return
         const { slot, partition } = message
         this.#send(from, {
           kind: 'audit-entries',
@@ -220,11 +238,17 @@ export class Audits {
     }
   }
 
+  /** What it holds is shown to others only where it differs from them. */
+  #isLookedAt(slot: Slot): boolean {
+    return this.#deviates?.slot === slot
+  }
+
   #report(scrub: Scrub): void {
     const { self, cluster, configuration, signing } = this.#init
     const { slot, findings } = scrub
     const report = { replica: self, findings, signature: signing.sign(auditedBytes({ cluster, slot, findings })) }
     this.#slotReported = slot
+    this.#scrubEndMs = this.#nowMs
     // Who reported it long ago, when this one was away, is asked soon.
     this.#askedMs = this.#nowMs - ASK_AGAIN_MS + ASK_FIRST_MS
     this.#reports.add(slot, report)
@@ -262,7 +286,8 @@ export class Audits {
     // Only what was found in this life says something about what it holds.
     if (own === undefined || majority === undefined || slot > this.#slotReported) return
     if (agreeing.includes(self)) {
-      const isNewest = slot === this.#slotReported && this.#next === undefined
+      // What changes after that AUDIT is the next one's to find.
+      const isNewest = slot === this.#slotReported
       if (!this.#quarantined || this.#deviates !== undefined || !isNewest) return
       this.#quarantined = false
       this.#emit({ kind: 'audit-note', note: { kind: 'verified', slot } })

@@ -112,6 +112,12 @@ export class Inspection {
 
 /** What a replica that is inspected sends of a partition; null when that is too much. */
 export function entriesBytes(entries: readonly Entry[]): Uint8Array | null {
+  let count = 0
+  for (const entry of entries) {
+    count += encodeCanonical(entry).length
+    // A partition may hold far more than may be sent.
+    if (count > AUDIT_ENTRIES_BYTES_MAX) return null
+  }
   const bytes = encodeCanonical(entries.flatMap(([key, value]) => [key, value]))
   return bytes.length > AUDIT_ENTRIES_BYTES_MAX ? null : bytes
 }

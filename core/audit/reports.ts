@@ -4,7 +4,7 @@ import type { Configuration } from '../model/configuration.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { Quorum } from '../model/quorum.ts'
 
-/** AUDITs whose reports are kept: a replica that lags is compared when it gets there. */
+/** AUDITs whose reports are kept of each member: a replica that lags is compared when it gets there. */
 export const SLOTS_MAX = 256
 
 export interface Verdict {
@@ -18,7 +18,8 @@ export interface Verdict {
 export class Reports {
   readonly #configuration: Configuration
   readonly #quorum: Quorum
-  readonly #slots = new Map<Slot, Map<ReplicaId, AuditReport>>()
+  /** By member, so that none of them can crowd out what another said. */
+  readonly #reports = new Map<ReplicaId, Map<Slot, AuditReport>>()
 
   constructor(configuration: Configuration) {
     this.#configuration = configuration
@@ -31,19 +32,17 @@ export class Reports {
    * @returns whether it says something new.
    */
   add(slot: Slot, report: AuditReport): boolean {
-    const reports = this.#slots.get(slot) ?? new Map<ReplicaId, AuditReport>()
-    this.#slots.set(slot, reports)
-    const before = reports.get(report.replica)
+    const reports = this.#reports.get(report.replica) ?? new Map<Slot, AuditReport>()
+    this.#reports.set(report.replica, reports)
+    const before = reports.get(slot)
     if (before !== undefined && isSameFindings(before.findings, report.findings)) return false
-    reports.set(report.replica, report)
-    if (this.#slots.size > SLOTS_MAX) {
-      this.#slots.delete(slotLowest(this.#slots.keys()))
-    }
-    return true
+    reports.set(slot, report)
+    if (reports.size > SLOTS_MAX) reports.delete(slotLowest(reports.keys()))
+    return reports.has(slot)
   }
 
   find(slot: Slot, replica: ReplicaId): AuditReport | undefined {
-    return this.#slots.get(slot)?.get(replica)
+    return this.#reports.get(replica)?.get(slot)
   }
 
   /** In the order of the members. */
@@ -60,10 +59,10 @@ export class Reports {
   /** The newest AUDIT before this one at which these two said the same. */
   lastAgreed(before: Slot, left: ReplicaId, right: ReplicaId): Slot | undefined {
     let last: Slot | undefined
-    for (const [slot, reports] of this.#slots) {
-      const [mine, theirs] = [reports.get(left), reports.get(right)]
-      if (slot >= before || mine === undefined || theirs === undefined) continue
-      if (isSameFindings(mine.findings, theirs.findings) && (last === undefined || slot > last)) last = slot
+    for (const [slot, mine] of this.#reports.get(left) ?? []) {
+      const theirs = this.find(slot, right)
+      if (slot >= before || theirs === undefined || (last !== undefined && slot < last)) continue
+      if (isSameFindings(mine.findings, theirs.findings)) last = slot
     }
     return last
   }

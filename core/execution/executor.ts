@@ -198,7 +198,9 @@ export class Executor {
 function toInput(payload: Uint8Array): CanonicalValue | undefined {
   try {
     return decodeCanonical(payload)
-  } catch {
+  } catch (error) {
+    // Anything else would be another Output at another replica.
+    if (!(error instanceof InvariantError)) throw error
     return undefined
   }
 }

@@ -37,6 +37,7 @@ const PROBLEMS = {
   'input-too-large': { status: 413, title: 'The Input is too large' },
   'not-json': { status: 415, title: 'Only application/json is taken' },
   'input-refused': { status: 422, title: 'The Input was refused before ordering' },
+  'incidents-unreadable': { status: 500, title: 'The incidents of that cluster were not read' },
   'log-unreadable': { status: 500, title: 'The log of that replica was not read' },
   internal: { status: 500, title: 'The host met an error of its own' },
   fail: { status: 503, title: 'FAIL: no majority of the replicas returned one Output' },

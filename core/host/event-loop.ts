@@ -1,3 +1,4 @@
+import { messageOf } from '../base/errors.ts'
 import type { ReplicaId } from '../model/ids.ts'
 import type { CheckpointStore } from '../ports/checkpoint-store.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -111,7 +112,11 @@ export class EventLoop {
       this.#fail(error)
       return
     }
-    if (replies.length > 0) this.#init.onReplies(replies)
+    if (replies.length > 0) {
+      this.#tell(() => {
+        this.#init.onReplies(replies)
+      })
+    }
     this.#sync()
     if (this.#inbox.length > 0) this.#schedule()
   }
@@ -144,11 +149,22 @@ export class EventLoop {
           replies.push(effect)
           break
         case 'note':
-          this.#init.onNote(effect.note)
+          this.#tell(() => {
+            this.#init.onNote(effect.note)
+          })
           break
         default:
           this.#diskWork.begin(effect)
       }
+    }
+  }
+
+  /** What listeners can't do harms no promise: it is told of, and the replica goes on. */
+  #tell(told: () => void): void {
+    try {
+      told()
+    } catch (error) {
+      this.#init.onTrouble(`A listener failed: ${messageOf(error)}`)
     }
   }
 

@@ -12,6 +12,7 @@ runReplicaProcess({
     process.on('message', listener)
   },
   send: (message) => {
-    if (process.connected) process.send?.(message)
+    // A host that is going says so by closing the line, which ends this process.
+    if (process.connected) process.send?.(message, () => undefined)
   },
 })

@@ -32,6 +32,8 @@ import { loadNewest } from './loading.ts'
 import { boundMemory } from './memory.ts'
 import { reportOf } from './report.ts'
 import { systemClock } from './system-clock.ts'
+import { createTell } from './telling.ts'
+import type { Tell } from './telling.ts'
 
 /** Unit: ms. How often the host hears how the replica is, when that changed. */
 const REPORT_MS = 100
@@ -53,15 +55,11 @@ const MACHINE_NAMES = builtInMachines.map(({ name }) => name).toSorted()
 /** Of the batches shown at once. */
 const LOG_BYTES_MAX = 8 * 1024 * 1024
 
-type Tell = (message: ReplicaMessage) => void
-
 /** Runs one replica in this process: waits for its orders, lives, ends the process when told to or when it fails. */
 export function runReplicaProcess(port: ProcessPort): void {
   boundMemory()
   const running: { process?: RunningReplica; faults?: Faults | undefined } = {}
-  const tell = (message: ReplicaMessage): void => {
-    port.send(message)
-  }
+  const tell = createTell(port.send)
   port.onMessage((message) => {
     const parsed = v.safeParse(hostMessageSchema, message)
     if (!parsed.success) {

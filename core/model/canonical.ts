@@ -3,10 +3,13 @@ import { InvariantError, assert } from '../base/assert.ts'
 import type { CanonicalValue } from './canonical-value.ts'
 import { hashCbor, isEncodingOf } from './cbor.ts'
 import type { Digest, HashFunction } from './digest.ts'
+import { isNestedWithin } from './nesting.ts'
 
 export type { CanonicalValue }
 
 const DEPTH_MAX = 32
+/** With what Synod itself puts around a value. */
+const ENCODED_DEPTH_MAX = 2 * DEPTH_MAX
 
 /**
  * Checks and copies foreign data (JSON, say) to a frozen canonical value; -0 becomes 0.
@@ -77,11 +80,13 @@ export function hashCanonical(hash: HashFunction, value: CanonicalValue): Digest
 /** @throws InvariantError when the bytes are not the canonical encoding of a canonical value. */
 export function decodeCanonical(bytes: Uint8Array): CanonicalValue {
   try {
+    assert(isNestedWithin(bytes, ENCODED_DEPTH_MAX), 'what is canonical is not nested without end')
     const value = decode(bytes, {
       strict: true,
       allowUndefined: false,
       allowNaN: false,
       allowInfinity: false,
+      allowBigInt: false,
     }) as unknown
     // The decoder takes more than one form of some values; only the one that is written again is canonical.
     assert(value !== undefined && isEncodingOf(value, bytes), 'there is one encoding')

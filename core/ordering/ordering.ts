@@ -142,7 +142,6 @@ export class Ordering {
     const { ballot, role } = this.#proposer
     if (role === 'leader' && ballot !== undefined) {
       if (isDiskStalled) this.#handOver('disk-stall')
-      else if (isUnfit) this.#handOver('abdicated')
       else if (this.#leadership.tick(this.#slotDecided, nowMs)) this.#election.leads(ballot, nowMs)
       else this.#handOver('lost-quorum')
     } else if (!isDiskStalled) {

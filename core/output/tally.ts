@@ -64,6 +64,7 @@ export class Tally {
   readonly #quorum: Quorum
   readonly #hash: HashFunction
   readonly #inputs: readonly Input[]
+  readonly #abstainer: ReplicaId | undefined
   readonly #votes = new Map<ReplicaId, SlotVote & { readonly atMs: number }>()
   readonly #bodies = new Map<Digest, Body>()
   /** Once known, it stays: a member is held to its first vote. */
@@ -74,11 +75,14 @@ export class Tally {
     readonly hash: HashFunction
     /** Of the slot. */
     readonly inputs: readonly Input[]
+    /** Who will not vote on this slot, whatever comes: this replica, in quarantine. */
+    readonly abstainer?: ReplicaId | undefined
   }) {
     this.#configuration = init.configuration
     this.#quorum = new Quorum(init.configuration)
     this.#hash = init.hash
     this.#inputs = init.inputs
+    this.#abstainer = init.abstainer
   }
 
   /** One vote a member; strangers are not counted, and a member that votes twice is held to its first vote. */
@@ -115,8 +119,10 @@ export class Tally {
     return [...this.#votes].filter(([, vote]) => !this.#bodies.has(vote.digest)).map(([replica]) => replica)
   }
 
+  /** Members whose vote may still come. */
   missing(): ReplicaId[] {
-    return this.#configuration.members.map(({ replica }) => replica).filter((replica) => !this.#votes.has(replica))
+    const members = this.#configuration.members.map(({ replica }) => replica)
+    return members.filter((replica) => !this.#votes.has(replica) && replica !== this.#abstainer)
   }
 
   verdict(position: number): Verdict {

@@ -6,6 +6,7 @@ import type { Input } from '../model/input.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Output } from '../model/output.ts'
 import type { OutputMessage } from '../wire/output.ts'
+import { Parts } from './parts.ts'
 import type { SlotVote } from './tally.ts'
 import { Tally } from './tally.ts'
 import { toldFrom } from './told.ts'
@@ -14,7 +15,7 @@ import { toldFrom } from './told.ts'
 const ASK_AGAIN_MS = 150
 /** How often votes are asked for that only complete the picture: nobody waits for them. */
 const ASKS_FOR_PICTURE_MAX = 4
-/** Votes that come before the slot was executed here. */
+/** Votes that come before the slot was executed here: so many of each member, as it has one a slot. */
 const SLOTS_EARLY_MAX = 4096
 
 /** What an Input and its Output take in memory beyond payload and encoding, about. */
@@ -38,7 +39,6 @@ interface Open extends SlotUnderVote {
   version: number
   asks: number
   askedMs: number
-  readonly parts: Map<ReplicaId, (Uint8Array | undefined)[]>
 }
 
 interface AddressedOutput {
@@ -61,6 +61,7 @@ export class Votes {
   readonly #unsettled = new Set<Slot>()
   /** Slots in which a digest differs that was not asked about yet. */
   readonly #differing = new Set<Slot>()
+  readonly #parts = new Parts()
   #slotExecuted: Slot | 0 = 0
   #bytes = 0
   #version = 0
@@ -69,9 +70,10 @@ export class Votes {
     this.#init = init
   }
 
-  /** Slots up to here were executed in an earlier life: votes on them come too late. */
+  /** Slots up to here were executed in an earlier life or by others: votes on them come too late. */
   recovered(slotExecuted: Slot): void {
     this.#slotExecuted = slotExecuted
+    for (const slot of this.#early.keys()) if (slot <= slotExecuted) this.#early.delete(slot)
   }
 
   find(slot: Slot): SlotUnderVote | undefined {
@@ -100,9 +102,10 @@ export class Votes {
     if (!context.isProxy) return undefined
     const { configuration, hash, self } = this.#init
     const { slot, ballot, timeMs, inputs, digest, signature } = executed
-    const tally = new Tally({ configuration, hash, inputs })
+    const own = context.isCounted && signature !== undefined ? { digest, signature } : undefined
+    const tally = new Tally({ configuration, hash, inputs, abstainer: own === undefined ? self : undefined })
     tally.own(digest, executed)
-    if (context.isCounted && signature !== undefined) tally.vote(self, { digest, signature }, context.nowMs)
+    if (own !== undefined) tally.vote(self, own, context.nowMs)
     for (const [replica, vote] of early ?? []) tally.vote(replica, vote, vote.atMs)
     const bytes = inputs.reduce((sum, { payload }) => sum + payload.length + INPUT_BYTES, executed.bytes)
     const open: Open = {
@@ -116,7 +119,6 @@ export class Votes {
       version: 0,
       asks: 0,
       askedMs: context.nowMs,
-      parts: new Map(),
     }
     this.#open.set(slot, open)
     this.#bytes += bytes
@@ -145,22 +147,19 @@ export class Votes {
     const open = this.#open.get(message.slot)
     const digest = open?.tally.digestOf(from)
     if (open === undefined || digest === undefined || message.count !== open.inputs.length) return undefined
-    const parts = open.parts.get(from) ?? new Array<Uint8Array | undefined>(message.count).fill(undefined)
-    open.parts.set(from, parts)
-    const before = firstMissing(parts)
-    for (const [index, output] of message.outputs.entries()) {
-      if (message.first + index < message.count) parts[message.first + index] = output
-    }
-    const bodies = parts.filter((part) => part !== undefined)
-    if (bodies.length < message.count) {
-      // The next part is asked for when one came that was missing: not for every repetition.
-      if (firstMissing(parts) > before) this.#differing.add(message.slot)
+    if (!open.tally.unopened().includes(from)) {
+      // Another one's Outputs hash to the same digest: these are not needed any more.
+      this.#parts.drop(message.slot, from)
       return undefined
     }
-    open.parts.delete(from)
-    const told = toldOutputs(bodies)
-    if (told === undefined || !open.tally.body(digest, told.outputs, told.repeats)) return undefined
-    return this.#changed(open)
+    const taken = this.#parts.take(from, message)
+    if (taken === 'refused') return undefined
+    // The next part is asked for when one came that was missing: not for every repetition.
+    if (taken === 'more') this.#differing.add(message.slot)
+    const isOpened = taken !== 'more' && this.#opens(open, { from, digest, bodies: taken })
+    if (isOpened) this.#changed(open)
+    this.#trim()
+    return isOpened ? open : undefined
   }
 
   /** Votes that differ: their Outputs are asked for at once. */
@@ -171,7 +170,7 @@ export class Votes {
       if (open === undefined) continue
       open.askedMs = nowMs
       for (const to of open.tally.unopened())
-        asks.push({ to, message: { kind: 'outputs-request', slot, first: firstMissing(open.parts.get(to)) } })
+        if (!this.#parts.isAsked(slot, to)) asks.push({ to, message: this.#parts.ask(slot, to) })
     }
     this.#differing.clear()
     return asks
@@ -185,13 +184,13 @@ export class Votes {
       const open = this.#open.get(slot)
       if (open === undefined || (open.asks >= ASKS_FOR_PICTURE_MAX && !isAwaited(slot))) {
         this.#unsettled.delete(slot)
+        this.#parts.dropAll(slot)
         continue
       }
       if (nowMs - open.askedMs < ASK_AGAIN_MS) continue
       open.asks += 1
       open.askedMs = nowMs
-      for (const to of open.tally.unopened())
-        asks.push({ to, message: { kind: 'outputs-request', slot, first: firstMissing(open.parts.get(to)) } })
+      for (const to of open.tally.unopened()) asks.push({ to, message: this.#parts.ask(slot, to) })
       for (const to of open.tally.missing()) {
         const slots = missing.get(to) ?? []
         missing.set(to, slots)
@@ -220,11 +219,24 @@ export class Votes {
     return { version: this.#version, slots, more }
   }
 
+  /** @returns whether the Outputs are those that the member voted for. */
+  #opens(
+    { slot, tally }: Open,
+    told: { readonly from: ReplicaId; readonly digest: Digest; readonly bodies: readonly Uint8Array[] },
+  ): boolean {
+    const body = toldOutputs(told.bodies)
+    const isOpened = body !== undefined && tally.body(told.digest, body.outputs, body.repeats)
+    if (isOpened) this.#parts.opened(slot, told.from)
+    else this.#parts.drop(slot, told.from)
+    return isOpened
+  }
+
   #changed(open: Open): SlotUnderVote {
     this.#version += 1
     open.version = this.#version
     const differs = open.tally.unopened().length > 0
     if (differs && open.asks === 0) this.#differing.add(open.slot)
+    if (!differs) this.#parts.dropAll(open.slot)
     if (!differs && open.tally.missing().length === 0) this.#unsettled.delete(open.slot)
     else this.#unsettled.add(open.slot)
     return open
@@ -232,20 +244,16 @@ export class Votes {
 
   #trim(): void {
     for (const [slot, { bytes }] of this.#open) {
-      const fits = this.#open.size <= LIMITS.outputSlotsMax && this.#bytes <= LIMITS.outputBytesMax
+      const bytesAll = this.#bytes + this.#parts.bytes
+      const fits = this.#open.size <= LIMITS.outputSlotsMax && bytesAll <= LIMITS.outputBytesMax
       // The newest stay whatever their size: somebody waits for their Outputs.
       if (fits || this.#open.size <= LIMITS.outputSlotsMin) return
       this.#open.delete(slot)
       this.#unsettled.delete(slot)
+      this.#parts.forget(slot)
       this.#bytes -= bytes
     }
   }
-}
-
-/** Where to go on asking. */
-function firstMissing(parts: readonly (Uint8Array | undefined)[] | undefined): number {
-  const index = parts?.indexOf(undefined) ?? 0
-  return Math.max(0, index)
 }
 
 /** @returns undefined where bytes are no Output. */

@@ -8,11 +8,10 @@ import type { FreeMessage } from '../wire/message.ts'
 import type { ReadMessage, ReadQuestion } from '../wire/read.ts'
 import type { Reply, Vote } from './effects.ts'
 import type { ReplicaEvent } from './events.ts'
+import { WaitingReads } from './waiting-reads.ts'
 
 /** Unit: ms. A read that has no majority of equal Outputs by then is ordered like an Input instead. */
 const GIVE_UP_MS = 200
-/** Reads of other proxies that wait for a slot to be executed here. */
-const WAITING_MAX = 10_000
 
 type Read = Extract<ReplicaEvent, { kind: 'read' }>
 
@@ -34,6 +33,8 @@ interface Pending {
 interface Group {
   readonly number: number
   readonly reads: readonly Pending[]
+  /** Who was asked from which slot they may be answered: no other member is believed. */
+  readonly leader: ReplicaId
 }
 
 interface ReadsInit {
@@ -73,7 +74,7 @@ export class Reads {
   /** Groups of this proxy that wait for this replica's own confirmation. */
   readonly #own = new Map<number, number>()
   /** Questions of other proxies for which this replica has not executed far enough. */
-  #waiting: { readonly from: ReplicaId; readonly message: Extract<ReadMessage, { kind: 'read-request' }> }[] = []
+  readonly #waiting = new WaitingReads()
 
   constructor(init: ReadsInit) {
     this.#init = init
@@ -114,7 +115,7 @@ export class Reads {
   }): void {
     if (this.#gathered.length === 0 || to.leader === undefined) return
     const { self, life } = this.#init
-    const group: Group = { number: (this.#numbers += 1), reads: this.#gathered }
+    const group: Group = { number: (this.#numbers += 1), reads: this.#gathered, leader: to.leader }
     this.#gathered = []
     if (to.leader !== self) {
       this.#groups.set(group.number, group)
@@ -152,7 +153,7 @@ export class Reads {
     switch (message.kind) {
       case 'read-index': {
         const group = message.life === this.#init.life ? this.#groups.get(message.group) : undefined
-        if (group === undefined) return
+        if (group?.leader !== from) return
         this.#ask(group, message.slot)
         this.#confirm(group)
         this.executed(nowMs)
@@ -160,7 +161,7 @@ export class Reads {
       }
       case 'read-request':
         if (message.slot <= this.#init.slotExecuted()) this.#answer(from, message)
-        else if (this.#waiting.length < WAITING_MAX) this.#waiting.push({ from, message })
+        else this.#waiting.add(from, message, { slotExecuted: this.#init.slotExecuted(), nowMs })
         return
       case 'read-outputs':
         if (message.life === this.#init.life) this.#count(from, message, nowMs)
@@ -170,11 +171,7 @@ export class Reads {
   /** This replica executed further: it may answer what waited for that, others' reads and its own. */
   executed(nowMs: number): void {
     const slotExecuted = this.#init.slotExecuted()
-    if (this.#waiting.some(({ message }) => message.slot <= slotExecuted)) {
-      const ready = this.#waiting.filter(({ message }) => message.slot <= slotExecuted)
-      this.#waiting = this.#waiting.filter(({ message }) => message.slot > slotExecuted)
-      for (const { from, message } of ready) this.#answer(from, message)
-    }
+    for (const { from, message } of this.#waiting.take(slotExecuted)) this.#answer(from, message)
     for (const pending of this.#pending.values()) {
       if (pending.own !== undefined || pending.slot === undefined || pending.slot > slotExecuted) continue
       const evaluated = this.#init.evaluate(pending.read.machine, pending.read.payload)
@@ -200,6 +197,7 @@ export class Reads {
   }
 
   tick(nowMs: number): void {
+    this.#waiting.tick(nowMs)
     for (const pending of this.#pending.values()) if (nowMs >= pending.giveUpMs) this.#fallBack(pending)
     this.#gathered = this.#gathered.filter((pending) => this.#pending.has(pending.number))
     for (const [number, group] of this.#groups) {

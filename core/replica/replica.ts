@@ -19,7 +19,6 @@ import type { Log, LogEffect } from '../log/log.ts'
 import type { OrderingEffect } from '../ordering/effects.ts'
 import type { Ordering } from '../ordering/ordering.ts'
 import { ORDERING_TIMING } from '../ordering/timing.ts'
-import type { Answers } from '../output/answers.ts'
 import type { Votes } from '../output/votes.ts'
 import type { State } from '../state/state.ts'
 import { tamperWith } from '../state/tamper.ts'
@@ -30,9 +29,8 @@ import type { FreeMessage, Message } from '../wire/message.ts'
 import type { Applier } from './applier.ts'
 import type { Effect, Note, SlotVotes } from './effects.ts'
 import type { ReplicaEvent } from './events.ts'
-import type { Forwarding } from './forwarding.ts'
+import { Fitness } from './fitness.ts'
 import type { LeaderQueue } from './leader-queue.ts'
-import type { OutputTraffic } from './output-traffic.ts'
 import type { Proxy } from './proxy.ts'
 import type { Reads } from './reads.ts'
 import type { ReplicaCheckpoints, ReplicaInit, ReplicaStatus } from './replica-init.ts'
@@ -59,20 +57,18 @@ export class Replica {
   readonly #checkpoints: Checkpoints
   readonly #applier: Applier
   readonly #audits: Audits
-  readonly #answers: Answers
   readonly #votes: Votes
   readonly #queue: LeaderQueue
   readonly #queueInputsMax: number
   readonly #proxy: Proxy
-  readonly #outputs: OutputTraffic
   readonly #reads: Reads
   readonly #sync: SyncWatch
-  readonly #forwarding: Forwarding
   #effects: Effect[] = []
   #now: ClockReading = { monotonicMs: 0, wallMs: 0 }
   #started = false
   readonly #logEffects: LogEffect[] = []
   #appliesLog = false
+  readonly #fitness = new Fitness()
 
   readonly #emit = (effect: Effect): void => {
     this.#effects.push(effect)
@@ -106,14 +102,11 @@ export class Replica {
     this.#checkpoints = stages.checkpoints
     this.#applier = stages.applier
     this.#audits = stages.audits
-    this.#answers = stages.answers
     this.#votes = stages.votes
     this.#queue = stages.queue
     this.#proxy = stages.proxy
-    this.#outputs = stages.outputs
     this.#reads = stages.reads
     this.#sync = stages.sync
-    this.#forwarding = stages.forwarding
   }
 
   /** The checkpoints found on disk, and the State of the newest stable one; before the first record. */
@@ -172,7 +165,7 @@ export class Replica {
 
   /** This replica's own Outputs of a slot; of the newest slots only. */
   outputs(slot: Slot): readonly Output[] | undefined {
-    return this.#answers.find(slot)
+    return this.#stages.answers.find(slot)
   }
 
   /** The newest slots this replica was the proxy of, newest first, with the votes as they stand. */
@@ -265,14 +258,16 @@ export class Replica {
   #tick(): void {
     const nowMs = this.#now.monotonicMs
     const isDiskStalled = this.#sync.waitingMs(nowMs) > ORDERING_TIMING.diskStallMs
-    const isUnfit = this.#applier.isStateMissing || this.#audits.isQuarantined
+    const { isStateMissing: stateMissing } = this.#applier
+    const { leader } = this.#ordering
+    const isUnfit = this.#fitness.isUnfit({ stateMissing, quarantined: this.#audits.isQuarantined, leader }, nowMs)
     this.#applyOrdering(this.#ordering.tick(nowMs, { isDiskStalled, isUnfit }))
     this.#applyLog(this.#log.tick(nowMs, !this.#sync.isFull))
     this.#applier.tick(nowMs)
     this.#applyAudits(this.#audits.tick(nowMs))
     this.#reads.tick(nowMs)
     this.#proxy.tick(this.#ordering.route(nowMs), this.#now)
-    this.#outputs.askAgain(nowMs)
+    this.#stages.outputs.askAgain(nowMs)
     this.#flush()
   }
 
@@ -303,11 +298,11 @@ export class Replica {
       case 'vote-request':
       case 'outputs-request':
         if (this.#audits.isQuarantined) return
-        this.#outputs.message(from, message, nowMs)
+        this.#stages.outputs.message(from, message, nowMs)
         return
       case 'vote':
       case 'outputs':
-        this.#outputs.message(from, message, nowMs)
+        this.#stages.outputs.message(from, message, nowMs)
         return
       case 'read-index-request': {
         const { number, effects } = this.#ordering.confirm(nowMs)
@@ -322,7 +317,7 @@ export class Replica {
         this.#reads.message(from, message, nowMs)
         return
       case 'forward':
-        this.#forwarding.forwarded(from, message, {
+        this.#stages.forwarding.forwarded(from, message, {
           isLeader: this.#ordering.role === 'leader',
           leader: this.#ordering.leader,
         })
@@ -414,7 +409,7 @@ export class Replica {
     const { isQuarantined } = this.#audits
     this.#audits.executed(executed, () => this.#executor.state.freeze())
     // What is known to be wrong is given to nobody.
-    if (!isQuarantined) this.#answers.keep(slot, executed)
+    if (!isQuarantined) this.#stages.answers.keep(slot, executed)
     if (!this.#started) return
     const proxies = new Set<ReplicaId>()
     for (const input of executed.inputs) {
@@ -422,7 +417,7 @@ export class Replica {
       proxies.add(input.proxy)
     }
     // In quarantine there is none: this slot's Outputs are not kept.
-    const vote = proxies.size === 0 ? undefined : this.#answers.vote(slot)
+    const vote = proxies.size === 0 ? undefined : this.#stages.answers.vote(slot)
     for (const proxy of proxies) if (proxy !== this.#self && vote !== undefined) this.#send(proxy, vote)
     const nowMs = this.#now.monotonicMs
     const own = { ...executed, signature: vote?.signature }
@@ -444,7 +439,9 @@ export class Replica {
     if (isLeader && this.#audits.isDue(nowMs)) this.#queue.add(this.#proxy.commandInput('audit'))
     const leader = this.#ordering.route(nowMs)
     if (leader !== undefined && this.#audits.isWanted(nowMs)) {
-      this.#send(leader, { kind: 'forward', relayed: false, inputs: [this.#proxy.commandInput('audit')] })
+      const audit = this.#proxy.commandInput('audit')
+      if (isLeader) this.#queue.add(audit)
+      else this.#send(leader, { kind: 'forward', relayed: false, inputs: [audit] })
     }
     this.#proxy.flush({ leader, isLeader }, this.#now)
     while (isLeader && this.#queue.size > 0 && this.#ordering.room > 0) {
@@ -453,8 +450,8 @@ export class Replica {
     }
     this.#flushReads(leader, nowMs)
     this.#applyOrdering(this.#ordering.flush(nowMs))
-    this.#outputs.askDiffering(nowMs)
-    this.#forwarding.flush()
+    this.#stages.outputs.askDiffering(nowMs)
+    this.#stages.forwarding.flush()
   }
 
   #flushReads(leader: ReplicaId | undefined, nowMs: number): void {
@@ -475,7 +472,11 @@ export class Replica {
   #applyAudits(effects: readonly AuditEffect[]): void {
     for (const effect of effects) {
       if (effect.kind === 'send') this.#effects.push(effect)
-      else this.#note(effect.note)
+      else {
+        this.#note(effect.note)
+        // A better one may lead; should there be none, it will be asked again.
+        if (effect.note.kind === 'quarantined') this.#applyOrdering(this.#ordering.abdicate(this.#now.monotonicMs))
+      }
     }
   }
 

@@ -7,6 +7,8 @@ import type { NameOf } from './vote-views.ts'
 
 /** A longer value is cut in the evidence: what is of use is that, and where, it differs. */
 const VALUE_CHARACTERS_MAX = 4_096
+/** Levels that are shown. A value of a State has fewer; what a liar tells of its own need not be one. */
+const VALUE_DEPTH_MAX = 40
 
 export type AuditResult = Extract<Note, { kind: 'audit-result' }>
 
@@ -57,6 +59,7 @@ function keyView({ key, deviating, majority }: DifferingKey): EvidenceView['keys
   return { key, deviating: shown(deviating), majority: shown(majority) }
 }
 
+/** Safe for whatever a replica claims to hold: bounded in depth, and of nothing but what JSON can hold. */
 function shown(value: CanonicalValue | undefined): unknown {
   if (value === undefined) return null
   const plain = plainOf(value)
@@ -65,14 +68,13 @@ function shown(value: CanonicalValue | undefined): unknown {
   return `${text.slice(0, VALUE_CHARACTERS_MAX)}… (${text.length} characters)`
 }
 
-/** As JSON can hold it: bytes as base64. */
-function plainOf(value: CanonicalValue): unknown {
+/** As JSON can hold it: bytes as base64, what is no value of a State in words. */
+function plainOf(value: unknown, depth = 0): unknown {
   if (value instanceof Uint8Array) return { base64: Buffer.from(value).toString('base64') }
+  if (typeof value === 'bigint') return `${value} (an integer beyond what a State holds)`
+  if (value === undefined) return null
   if (typeof value !== 'object' || value === null) return value
-  if (isList(value)) return value.map(plainOf)
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plainOf(item)]))
-}
-
-function isList(value: CanonicalValue): value is readonly CanonicalValue[] {
-  return Array.isArray(value)
+  if (depth >= VALUE_DEPTH_MAX) return '…'
+  if (Array.isArray(value)) return value.map((item) => plainOf(item, depth + 1))
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plainOf(item, depth + 1)]))
 }

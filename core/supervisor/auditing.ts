@@ -130,10 +130,16 @@ export class Auditing {
         this.#repairs.wanted(this.#found(replica, note.slot))
         return
       case 'verified':
-        if (this.#repairs.verified(replica, note.slot)) this.#settle(replica, note.slot)
+        this.#verified(replica, note.slot)
+        return
+      case 'transfer-begun':
+        this.#repairs.receives(replica)
         return
       case 'transfer-ended':
-        this.#repairs.received(replica)
+        this.#repairs.received(replica, note.slot)
+        return
+      case 'checkpoint-stable':
+        this.#repairs.stable(replica, note.slot)
         return
       default:
     }
@@ -157,7 +163,17 @@ export class Auditing {
     const open = this.#incidents.openOf(replica)
     if (open?.rung !== null || slot < open.slot) return
     if (open.steps.some(({ kind }) => kind === 'quarantined' || kind === 'operator')) return
-    if (this.#repairs.verified(replica, slot)) this.#settle(replica, slot)
+    this.#verified(replica, slot)
+  }
+
+  /**
+   * It is sound now. A slow member may still judge AUDITs that are known of already by what an earlier life of it
+   * reported: that is no news. Should it deviate at one of them in this life, the next AUDIT finds it.
+   */
+  #verified(replica: string, slot: number): void {
+    if (!this.#repairs.verified(replica, slot)) return
+    const working = this.#init.patients().map(({ report }) => report?.slotAudited ?? 0)
+    this.#settle(replica, Math.max(slot, this.last?.slot ?? 0, ...working))
   }
 
   #quarantined(replica: string, { slot }: Extract<Note, { kind: 'quarantined' }>): void {

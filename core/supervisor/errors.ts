@@ -5,6 +5,7 @@ export type HostFault =
   | { readonly code: 'DATA_FOLDER_UNUSABLE'; readonly folder: string }
   | { readonly code: 'CLUSTER_FILE_DAMAGED'; readonly file: string }
   | { readonly code: 'CLUSTER_FILE_UNREADABLE'; readonly file: string }
+  | { readonly code: 'INCIDENTS_UNREADABLE'; readonly folder: string }
   | { readonly code: 'CLUSTER_FILE_NEWER'; readonly file: string; readonly format: number }
 
 /** A host that can't start, or can't keep what it was told to keep. */

@@ -7,10 +7,13 @@ import { messageOf } from '../base/errors.ts'
 import type { ClusterId } from '../model/ids.ts'
 import { createFolder, fileOperations, replaceFile } from '../storage/durable-file.ts'
 import { clusterFolder } from './cluster-file.ts'
+import { HostError } from './errors.ts'
 import { sealed, unsealed } from './sealed-file.ts'
 
 const FORMAT = 1
 const NAME = /^(\d{6,15})\.json$/
+/** It was being written when the host ended; what it was to replace is there still. */
+const UNFINISHED = /^\d{6,15}\.json\.new$/
 
 const fileSchema = v.strictObject({ format: v.literal(FORMAT), cluster: v.string(), incident: incidentSchema })
 
@@ -35,8 +38,14 @@ export class IncidentFiles {
     this.#folder = join(clusterFolder(dataFolder, cluster), 'incidents')
   }
 
+  /** Before anything is saved. @throws HostError INCIDENTS_UNREADABLE */
   async read(): Promise<FoundIncidents> {
-    const numbers = await this.#numbers()
+    const names = await this.#names()
+    for (const name of names.filter((found) => UNFINISHED.test(found))) {
+      // One that stays harms nothing: it is written over.
+      await fileOperations.remove(join(this.#folder, name)).catch(() => undefined)
+    }
+    const numbers = numbersIn(names)
     const incidents: IncidentView[] = []
     const damaged: string[] = []
     for (const number of numbers) {
@@ -44,8 +53,7 @@ export class IncidentFiles {
       try {
         incidents.push(this.#parse(await readFile(file, 'utf8'), number))
       } catch (error) {
-        const message = `The incident in ${file} can't be read: ${messageOf(error)}. It is not shown; the file is left as it is.`
-        damaged.push(message)
+        damaged.push(damagedText(file, error))
       }
     }
     return { incidents, damaged, numberLast: numbers.at(-1) ?? 0 }
@@ -82,10 +90,20 @@ export class IncidentFiles {
     return done
   }
 
-  async #numbers(): Promise<readonly number[]> {
-    // Without a folder there was none yet.
-    const names = await readdir(this.#folder).catch(() => [])
-    return names.flatMap((name) => Number(NAME.exec(name)?.[1] ?? [])).toSorted((left, right) => left - right)
+  async #names(): Promise<readonly string[]> {
+    try {
+      return await readdir(this.#folder)
+    } catch (cause) {
+      // Without a folder there was none yet.
+      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return []
+      throw new HostError(
+        { code: 'INCIDENTS_UNREADABLE', folder: this.#folder },
+        `${this.#folder} can't be read: ${messageOf(cause)}. It tells which replicas are in quarantine or were given up; ` +
+          'without it none of this cluster is started. Nothing was changed. Check the disk, and let the user Synod runs ' +
+          'as read the folder; then start the cluster.',
+        { cause },
+      )
+    }
   }
 
   #parse(text: string, number: number): IncidentView {
@@ -96,6 +114,29 @@ export class IncidentFiles {
   }
 
   #file(number: number): string {
-    return join(this.#folder, `${String(number).padStart(6, '0')}.json`)
+    return join(this.#folder, nameOf(number))
   }
+}
+
+function nameOf(number: number): string {
+  return `${String(number).padStart(6, '0')}.json`
+}
+
+/** Rising. Of what Synod writes there and nothing else: other programs leave files of their own in folders. */
+function numbersIn(names: readonly string[]): readonly number[] {
+  return names
+    .flatMap((name) => {
+      const digits = NAME.exec(name)?.[1]
+      return digits === undefined ? [] : [Number(digits)]
+    })
+    .filter((number) => names.includes(nameOf(number)))
+    .toSorted((left, right) => left - right)
+}
+
+function damagedText(file: string, error: unknown): string {
+  return (
+    `The incident in ${file} can't be read: ${messageOf(error)}. Of which replica it is, and whether that one was in ` +
+    'quarantine or given up, is not known: it is started like any other, and the next AUDIT tells. The file is left as ' +
+    'it is, and its number is not used again.'
+  )
 }

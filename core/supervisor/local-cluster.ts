@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditView, IncidentView } from '../api/audit-views.ts'
 import type { ClusterView, ElectionView, LogView, OutcomeView, SlotVotesView } from '../api/views.ts'
+import { assert } from '../base/assert.ts'
 import { messageOf } from '../base/errors.ts'
 import { majorityOf } from '../model/quorum.ts'
 import type { Trace } from '../ports/trace.ts'
@@ -72,6 +73,7 @@ export class LocalCluster {
   #file: ClusterFile
   #version = 0
   #hasServed = false
+  #isUnread = false
   readonly #elections: ElectionView[] = []
   /** What was told lately of replicas' disks, and when. */
   readonly #told = new Map<string, number>()
@@ -156,13 +158,29 @@ export class LocalCluster {
     return this.#replicas
   }
 
-  /** What earlier lives of the host left on disk; before the first start. */
+  /**
+   * What earlier lives of the host left on disk; before the first start, which is refused until this could be read.
+   *
+   * @throws HostError INCIDENTS_UNREADABLE
+   */
   async read(): Promise<void> {
     await this.injections.load()
+    const { running } = this.#file
+    // Until it is read nobody is started, by hand neither. On disk it stays as it was: the host's next life tries again.
+    this.#isUnread = true
+    this.#file = { ...this.#file, running: false }
     await this.auditing.read()
+    this.#isUnread = false
+    this.#file = { ...this.#file, running }
+  }
+
+  /** What is on disk of it could not be read: who deviated is not known, so nobody is started. */
+  get isUnread(): boolean {
+    return this.#isUnread
   }
 
   start(): void {
+    assert(!this.#isUnread, 'a cluster is started when its incidents are known')
     this.#file = { ...this.#file, running: true }
     this.auditing.begin()
   }

@@ -106,6 +106,7 @@ export class LocalReplica {
   readonly #requests = new Map<number, Waiting<Reply>>()
   readonly #queries = new Map<number, Waiting<unknown>>()
   #outbox: ReplicaRequest[] = []
+  readonly #misheardKinds = new Set<ReplicaMessage['kind']>()
 
   constructor(init: LocalReplicaInit) {
     this.#init = init
@@ -312,7 +313,7 @@ export class LocalReplica {
     launched.onMessage((message) => {
       if (this.#process !== launched || !isReplicaMessage(message)) return
       this.#heardMs = performance.now()
-      this.#message(message)
+      this.#hear(message)
     })
     launched.onExit((exit) => {
       if (this.#process === launched) this.#exited(exit)
@@ -328,10 +329,31 @@ export class LocalReplica {
     })
   }
 
+  /** What a replica says never ends its host: what can't be taken in is told, each kind of it once. */
+  #hear(message: ReplicaMessage): void {
+    try {
+      this.#message(message)
+    } catch (error) {
+      this.#misheard(message.kind, error)
+    }
+  }
+
+  #misheard(kind: ReplicaMessage['kind'], error: unknown): void {
+    if (this.#misheardKinds.has(kind)) return
+    this.#misheardKinds.add(kind)
+    try {
+      this.#init.onTrouble(`What it told ("${kind}") can't be taken in by the host: ${messageOf(error)}`)
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+
   #message(message: ReplicaMessage): void {
     switch (message.kind) {
       case 'started':
-        void this.#started(message.addresses)
+        this.#started(message.addresses).catch((error: unknown) => {
+          this.#misheard('started', error)
+        })
         return
       case 'replies':
         for (const { request, reply } of message.replies) {

@@ -1,10 +1,9 @@
 import type { LogSlotView, LogView } from '../api/views.ts'
 import type { LoggedSlot } from '../host/protocol.ts'
-import { decodeCanonical } from '../model/canonical.ts'
 import type { Input } from '../model/input.ts'
 import { LIMITS } from '../model/limits.ts'
 import { decodeBatch } from '../wire/batch.ts'
-import { ballotView, outputView } from './vote-views.ts'
+import { ballotView, outputView, payloadView } from './vote-views.ts'
 import type { NameOf } from './vote-views.ts'
 
 interface Logged {
@@ -37,14 +36,5 @@ function slotView({ slot, ballot, value, outputs }: LoggedSlot, nameOf: NameOf):
 
 function inputView(input: Input, nameOf: NameOf): Omit<LogSlotView['inputs'][number], 'output'> {
   const { kind, client, sequence, machine } = input
-  return { kind, client, sequence, machine, input: decoded(input.payload), proxy: nameOf(input.proxy) }
-}
-
-/** What no door let through may still have been ordered by another version. */
-function decoded(payload: Uint8Array): unknown {
-  try {
-    return decodeCanonical(payload)
-  } catch {
-    return null
-  }
+  return { kind, client, sequence, machine, input: payloadView(input.payload), proxy: nameOf(input.proxy) }
 }

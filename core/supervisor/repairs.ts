@@ -50,8 +50,10 @@ interface RepairsInit {
 interface Climb {
   /** The next rung is to be tried then; undefined: the one that was tried still has time. Unit: ms. */
   dueMs: number | undefined
-  /** Its process is being stopped and started. */
+  /** The next rung is being taken. */
   isActing: boolean
+  /** Its process is being stopped and started: what this life of it still tells counts no more. */
+  isStopping: boolean
   /** It has had this long to be verified. Unit: ms. */
   triedMs: number
   readonly sinceMs: number
@@ -69,9 +71,9 @@ export class Repairs {
   readonly #standings = new Map<string, Standing>()
   #timer: NodeJS.Timeout | undefined
   #lookedMs = 0
-  /** Differs between any two lives of the cluster: what was begun in an earlier one is not gone on with. */
-  #life = 0
   #hasBegun = false
+  /** Replicas that received a State in this life of theirs, and of which slot; it is not a stable checkpoint yet. */
+  readonly #received = new Map<string, number>()
 
   constructor(init: RepairsInit) {
     this.#init = init
@@ -90,7 +92,6 @@ export class Repairs {
       return
     }
     this.#hasBegun = true
-    this.#life += 1
     for (const patient of patients) this.#beginOne(patient)
     this.#look()
   }
@@ -98,7 +99,6 @@ export class Repairs {
   /** The cluster stops: nothing more is begun. Incidents stay open. */
   end(): void {
     this.#hasBegun = false
-    this.#life += 1
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#climbs.clear()
@@ -107,12 +107,15 @@ export class Repairs {
   /** The replica is found to deviate, by itself or by others. */
   deviates(incident: IncidentView, { byItself }: { readonly byItself: boolean }): void {
     if (byItself) this.#standings.set(incident.replica, { ...this.standing(incident.replica), isQuarantined: true })
+    // Told while the cluster stops: its next start goes on from the incident.
+    if (!this.#hasBegun) return
     this.#climb(incident.replica)
     this.#look()
   }
 
   /** It has told what others wanted to know: it may be started anew, or what was tried was no use. */
   wanted(incident: IncidentView): void {
+    if (!this.#hasBegun) return
     const climb = this.#climb(incident.replica)
     if (climb.isActing || climb.dueMs !== undefined) return
     climb.dueMs = performance.now() + this.#init.timing.backoffMs[this.#next(incident)]
@@ -121,6 +124,7 @@ export class Repairs {
 
   /** A person asks: at once, and also of a replica that is stopped. */
   ordered(incident: IncidentView): void {
+    if (!this.#hasBegun) return
     const climb = this.#climb(incident.replica)
     climb.isOrdered = true
     // The last rung helps nobody who wants it repaired.
@@ -133,17 +137,33 @@ export class Repairs {
     this.#standings.set(replica, { isQuarantined: true, discardsState: false })
   }
 
-  /** What it received from others is durable: a later start goes on from that. */
-  received(replica: string): void {
+  /** It begins to receive a State: what an earlier life of it received is nothing any more. */
+  receives(replica: string): void {
+    this.#received.delete(replica)
+  }
+
+  /** It received a State. Without a durable certificate it would not be started from. */
+  received(replica: string, slot: number): void {
+    if (this.#climbs.get(replica)?.isStopping !== true) this.#received.set(replica, slot)
+  }
+
+  /** A checkpoint of it is stable. What it received is durable then: a later start goes on from that. */
+  stable(replica: string, slot: number): void {
+    const received = this.#received.get(replica)
+    if (received === undefined || slot < received) return
+    this.#received.delete(replica)
     this.#standings.set(replica, { ...this.standing(replica), discardsState: false })
   }
 
-  /** @returns whether the replica counts again; not while it is about to be started anew. */
+  /** @returns whether the replica counts again; not while it is being started anew. */
   verified(replica: string, slot: number): boolean {
     const { incidents, onNote } = this.#init
-    if (this.#climbs.get(replica)?.isActing === true) return false
+    if (this.#climbs.get(replica)?.isStopping === true) return false
     this.#climbs.delete(replica)
-    this.#standings.delete(replica)
+    // Before what it received is durable there is only its own old State on its disk, which is not to be used.
+    if (this.standing(replica).discardsState) {
+      this.#standings.set(replica, { isQuarantined: false, discardsState: true })
+    } else this.#standings.delete(replica)
     const incident = incidents.newestOf(replica)
     if (incident === undefined || incident.state === 'repaired') return true
     const step = { kind: 'verified', text: verifiedText(replica, slot) } as const
@@ -175,7 +195,10 @@ export class Repairs {
   #climb(replica: string): Climb {
     const known = this.#climbs.get(replica)
     if (known !== undefined) return known
-    const climb = { dueMs: undefined, isActing: false, triedMs: 0, sinceMs: performance.now(), isOrdered: false }
+    const climb: Climb = {
+      ...{ dueMs: undefined, isActing: false, isStopping: false, triedMs: 0, isOrdered: false },
+      sinceMs: performance.now(),
+    }
     this.#climbs.set(replica, climb)
     return climb
   }
@@ -197,7 +220,7 @@ export class Repairs {
 
   /** Looks now and then, as long as there is anything under repair. */
   #look(): void {
-    if (this.#timer !== undefined || this.#climbs.size === 0) return
+    if (!this.#hasBegun || this.#timer !== undefined || this.#climbs.size === 0) return
     this.#lookedMs = performance.now()
     this.#timer = setTimeout(() => {
       this.#timer = undefined
@@ -258,8 +281,9 @@ export class Repairs {
     climb.isActing = true
     climb.dueMs = undefined
     climb.triedMs = 0
-    void this.#act(patient, { rung, number: incident.number, life: this.#life }).then((isDone) => {
+    void this.#act(patient, { rung, number: incident.number, climb }).then((isDone) => {
       climb.isActing = false
+      climb.isStopping = false
       if (isDone) climb.isOrdered = false
       else climb.dueMs = performance.now()
     })
@@ -268,32 +292,38 @@ export class Repairs {
   /** Never rejects. @returns false: it was not done after all, because meanwhile too few others are well. */
   async #act(
     patient: Patient,
-    { rung, number, life }: { readonly rung: RepairRung; readonly number: number; readonly life: number },
+    { rung, number, climb }: { readonly rung: RepairRung; readonly number: number; readonly climb: Climb },
   ): Promise<boolean> {
     const { incidents, onNote, orderCheckpoint } = this.#init
     const { name } = patient
     const text = RUNG_TEXTS[rung](name)
+    // Whatever is waited for, the replica may have been verified meanwhile, or the cluster stopped: then it is left alone.
+    const isOver = (): boolean => this.#climbs.get(name) !== climb
     if (rung === 'stop') {
       incidents.change(number, { rung })
       await incidents.settled()
       const incident = incidents.openOf(name)
-      if (life === this.#life && incident !== undefined) await this.#giveUp(patient, incident)
+      if (isOver() || incident === undefined) return true
+      climb.isStopping = true
+      await this.#giveUp(patient, incident)
       return true
     }
     if (rung === 'transfer' && !this.#hasCheckpoint(patient)) {
       // It takes a while, and much may happen.
       await orderCheckpoint()
-      if (life !== this.#life) return true
+      if (isOver()) return true
       if (!this.#isSpared(patient)) return false
     }
     incidents.change(number, { rung, step: { kind: rung === 'transfer' ? 'transferring' : 'restarted', text } })
     onNote('attention', text)
     // A host that ends meanwhile must not try the same rung for ever.
     await incidents.settled()
-    if (life !== this.#life) return true
+    if (isOver()) return true
+    climb.isStopping = true
+    this.#received.delete(name)
     this.#standings.set(name, { isQuarantined: true, discardsState: rung === 'transfer' })
     await patient.stop()
-    if (life === this.#life) patient.start()
+    if (!isOver()) patient.start()
     return true
   }
 

@@ -21,7 +21,7 @@ import { traceNothing } from '../ports/trace.ts'
 import { createIdentity, createNetworkKey } from '../transport/identity.ts'
 import type { ClusterFile } from './cluster-file.ts'
 import { deleteClusterFolder, orphanFolders, readClusterFiles, writeClusterFile } from './cluster-file.ts'
-import { RefusedError } from './errors.ts'
+import { HostError, RefusedError } from './errors.ts'
 import { EventHub } from './event-hub.ts'
 import type { FolderLock } from './folder-lock.ts'
 import type { ReplicaLauncher } from './launcher.ts'
@@ -81,7 +81,13 @@ export class Supervisor implements ConsoleApi {
   constructor(init: SupervisorInit) {
     this.#init = init
     this.#trace = init.trace ?? traceNothing
-    this.#feed = new VotesFeed(this.#hub, () => [...this.#clusters.values()])
+    this.#feed = new VotesFeed(
+      this.#hub,
+      () => [...this.#clusters.values()],
+      (cluster, message) => {
+        this.#note(cluster, 'attention', message)
+      },
+    )
     const { dataFolder, launcher, version } = init
     this.#backups = new Backups({
       dataFolder,
@@ -105,8 +111,8 @@ export class Supervisor implements ConsoleApi {
     await this.#backups.open()
     for (const file of await readClusterFiles(this.#init.dataFolder)) {
       const cluster = this.#adopt(file)
-      await cluster.read()
-      if (file.running) cluster.start()
+      await this.#read(cluster)
+      if (file.running && !cluster.isUnread) cluster.start()
     }
     for (const folder of await orphanFolders(this.#init.dataFolder)) this.#noteOrphan(folder)
   }
@@ -134,6 +140,7 @@ export class Supervisor implements ConsoleApi {
       return { ok: true, value: await handler(parsed.output) }
     } catch (error) {
       if (error instanceof RefusedError) return { ok: false, fault: { code: error.code, message: error.message } }
+      if (error instanceof HostError) return { ok: false, fault: { code: error.fault.code, message: error.message } }
       if (error instanceof InvariantError) throw error
       this.#trace('host.request-failed', { name, error: messageOf(error) })
       return { ok: false, fault: { code: 'INTERNAL', message: `${name} failed: ${messageOf(error)}` } }
@@ -171,6 +178,7 @@ export class Supervisor implements ConsoleApi {
     'cluster.try': async ({ name, ...settings }) => ({ cluster: await this.#found(name, settings) }),
     'cluster.start': async ({ cluster }) => {
       const found = this.#cluster(cluster)
+      if (found.isUnread) await found.read()
       found.start()
       await this.#save(found)
       return {}
@@ -361,6 +369,16 @@ export class Supervisor implements ConsoleApi {
     )
   }
 
+  /** One whose incidents can't be read stays stopped, and the host's others run. */
+  async #read(cluster: LocalCluster): Promise<void> {
+    try {
+      await cluster.read()
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error
+      this.#note(cluster.file.id, 'danger', `Cluster ${cluster.file.name} was not started: ${error.message}`)
+    }
+  }
+
   #note(cluster: string, level: NoteLevel, text: string): void {
     const note: NoteView = this.#notes.add({ timeMs: Date.now(), cluster, level, text })
     this.#trace('host.note', { cluster, level, text })
@@ -385,9 +403,18 @@ export class Supervisor implements ConsoleApi {
       this.#changeTimer = undefined
       for (const changed of this.#changed) {
         const cluster = this.#clusters.get(changed)
-        if (cluster !== undefined) this.#hub.emit('cluster.changed', cluster.view())
+        if (cluster !== undefined) this.#emitView(cluster)
       }
       this.#changed.clear()
     }, CHANGE_MS)
+  }
+
+  #emitView(cluster: LocalCluster): void {
+    try {
+      this.#hub.emit('cluster.changed', cluster.view())
+    } catch (error) {
+      // It is drawn from what replicas tell, which never ends the host.
+      this.#trace('host.view-failed', { cluster: cluster.file.id, error: messageOf(error) })
+    }
   }
 }

@@ -120,13 +120,22 @@ export function ballotView(ballot: { readonly round: number; readonly proposer: 
   return ballot.round === 0 ? '–' : `${ballot.round}.${nameOf(ballot.proposer)}`
 }
 
+/** What an Input holds; null for what no door let through, and another version may still have ordered. */
+export function payloadView(payload: Uint8Array): unknown {
+  try {
+    return decodeCanonical(payload)
+  } catch {
+    return null
+  }
+}
+
 function inputVotesView({ input, output, failed, votes }: InputVotes, nameOf: NameOf): InputVotesView {
   return {
     kind: input.kind,
     client: input.client,
     sequence: input.sequence,
     machine: input.machine,
-    input: decodeCanonical(input.payload),
+    input: payloadView(input.payload),
     proxy: nameOf(input.proxy),
     output: output === undefined ? null : outputView(output),
     failed: failed ?? null,

@@ -1,4 +1,5 @@
 import type { SlotVotesView } from '../api/views.ts'
+import { messageOf } from '../base/errors.ts'
 import type { EventHub } from './event-hub.ts'
 import type { LocalCluster } from './local-cluster.ts'
 import type { LocalReplica } from './local-replica.ts'
@@ -12,14 +13,23 @@ const SLOTS_MAX = 60
 export class VotesFeed {
   readonly #hub: EventHub
   readonly #clusters: () => readonly LocalCluster[]
+  readonly #onTrouble: (cluster: string, message: string) => void
   /** Per process life: what was fetched already. */
   readonly #seen = new WeakMap<LocalReplica, { readonly pid: number | undefined; readonly version: number }>()
   #timer: NodeJS.Timeout | undefined
   #ended = false
+  /** Clusters whose votes could not be shown; it was told of. */
+  readonly #told = new Set<string>()
 
-  constructor(hub: EventHub, clusters: () => readonly LocalCluster[]) {
+  /** `onTrouble`: the votes of a cluster can't be shown; once for each. */
+  constructor(
+    hub: EventHub,
+    clusters: () => readonly LocalCluster[],
+    onTrouble: (cluster: string, message: string) => void,
+  ) {
     this.#hub = hub
     this.#clusters = clusters
+    this.#onTrouble = onTrouble
   }
 
   /** Runs while somebody listens. */
@@ -38,8 +48,17 @@ export class VotesFeed {
     this.check()
   }
 
+  /** Never rejects. */
   async #fetch(): Promise<void> {
-    await Promise.all(this.#clusters().map((cluster) => this.#fetchCluster(cluster)))
+    const fetched = this.#clusters().map((cluster) =>
+      this.#fetchCluster(cluster).catch((error: unknown) => {
+        const { id } = cluster.file
+        if (this.#told.has(id)) return
+        this.#told.add(id)
+        this.#onTrouble(id, `Votes can't be shown as they come: ${messageOf(error)}`)
+      }),
+    )
+    await Promise.all(fetched)
     this.#timer = undefined
     this.check()
   }

@@ -111,6 +111,10 @@ export class SimulatedCluster {
     this.#nodes = this.#createNodes(replicas)
     const world = { ...shared, nodes: this.#nodes, network: this.#network, tally: this.#tally, journal: this.#journal }
     this.#post = new Post(world)
+    const orderCheckpoint = ({ index }: SimulatedNode): void => {
+      this.#tally.add('checkpoint-ordered')
+      this.#clients.orderCheckpoint(index)
+    }
     this.#nemesis = new Nemesis({
       ...world,
       post: this.#post,
@@ -120,12 +124,10 @@ export class SimulatedCluster {
       probe: (node) => {
         this.#clients.probe(node)
       },
-      orderCheckpoint: ({ index }) => {
-        this.#tally.add('checkpoint-ordered')
-        this.#clients.orderCheckpoint(index)
-      },
+      orderCheckpoint,
     })
     this.#repairs = new Repairs({
+      orderCheckpoint,
       ...{ plan, prng, nodes: this.#nodes, agreement: this.#agreement },
       ...{ tally: this.#tally, schedule: this.#schedule },
       start: (node) => {

@@ -409,6 +409,7 @@ export const FAULT_KINDS = [
   'audit-evidence',
   'quarantine',
   'repair',
+  'repair-by-transfer',
   'verified',
   'checkpoint',
   'checkpoint-ordered',

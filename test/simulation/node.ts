@@ -83,6 +83,8 @@ export class SimulatedNode {
   readonly #init: NodeInit
   /** Its next life begins in quarantine: an AUDIT found it at fault, and none has verified it since. */
   isQuarantined = false
+  /** Nor is what it holds to be used: its State is to be received. */
+  discardsState = false
   #replica: Replica | undefined
   #inbox: Item[] = []
   #life = 0
@@ -162,13 +164,14 @@ export class SimulatedNode {
       checkpointPolicy: policyOf(plan),
       auditPolicy: auditPolicyOf(plan),
       isQuarantined: this.isQuarantined,
+      discardsState: this.discardsState,
       logMemory: { bytesMax: 0, slotsMin: plan.logMemorySlots },
       life: `${self}-${this.#life}`,
       prng: createPrng(prng.between(0, 0x7fffffff)),
       ...(lease === undefined ? {} : { lease }),
     })
     this.checkpoints.opened()
-    const loaded = this.checkpoints.load()
+    const loaded = this.discardsState ? undefined : this.checkpoints.load()
     this.#slotLoaded = loaded?.slot ?? 0
     replica.restore(this.checkpoints.infos, loaded)
     for (const record of this.disk.records) replica.recover(record)

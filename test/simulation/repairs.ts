@@ -13,6 +13,7 @@ const CLUSTER = clusterId('simulated')
 const SIGNER = testSigner(replicaId(nodeName(0)))
 /** Unit: µs. How long a process that is started anew is away, at most. */
 const AWAY_US_MAX = 200_000
+const PROVIDE_US = 1_000_000
 /** Repairs of one replica without an AUDIT that verified it; then it stays in quarantine. */
 const REPAIRS_MAX = 4
 
@@ -24,6 +25,8 @@ interface RepairsInit {
   readonly tally: FaultTally
   readonly schedule: (afterUs: number, run: () => void) => void
   readonly start: (node: SimulatedNode) => void
+  /** The operator orders a CHECKPOINT there. */
+  readonly orderCheckpoint: (node: SimulatedNode) => void
 }
 
 /**
@@ -57,10 +60,14 @@ export class Repairs {
       case 'repair-wanted':
         this.#repair(node)
         return
+      case 'transfer-ended':
+        node.discardsState = false
+        return
       case 'verified':
         tally.add('verified')
         this.#tried.delete(node)
         node.isQuarantined = false
+        node.discardsState = false
         return
       default:
     }
@@ -115,10 +122,25 @@ export class Repairs {
       if (node.life !== life || node.replica === undefined) return
       tally.add('repair')
       node.isQuarantined = true
+      // Once it was rebuilt from what it holds, and was wrong still.
+      node.discardsState = tried > 0
+      if (node.discardsState) tally.add('repair-by-transfer')
       node.die('repair')
       schedule(prng.between(1_000, AWAY_US_MAX), () => {
         if (node.replica === undefined) start(node)
+        if (node.discardsState) this.#provide(node)
       })
+    })
+  }
+
+  /** Somebody must have a checkpoint to give: one is ordered until the State has come. */
+  #provide(node: SimulatedNode): void {
+    const { nodes, schedule, orderCheckpoint } = this.#init
+    if (!node.discardsState || node.replica?.status.isStateMissing === false) return
+    const other = nodes.find(({ replica }) => replica?.status.role === 'leader')
+    if (other !== undefined) orderCheckpoint(other)
+    schedule(PROVIDE_US, () => {
+      this.#provide(node)
     })
   }
 }

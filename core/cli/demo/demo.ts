@@ -4,7 +4,8 @@ import path from 'node:path'
 import { EXIT } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import type { Surroundings } from '../surroundings.ts'
-import { killLeader, loseMajority, outvoteLiar, restartAll } from './chapters/failures.ts'
+import { findAndRepair } from './chapters/audits.ts'
+import { killLeader, loseMajority, restartAll } from './chapters/failures.ts'
 import { foundCluster, retry, submitInputs } from './chapters/serving.ts'
 import { checkpointAndTransfer } from './chapters/storage.ts'
 import { Stage } from './stage.ts'
@@ -19,7 +20,7 @@ const CHAPTERS: readonly ((stage: Stage, story: Story) => Promise<void>)[] = [
   foundCluster,
   submitInputs,
   retry,
-  outvoteLiar,
+  findAndRepair,
   loseMajority,
   killLeader,
   checkpointAndTransfer,

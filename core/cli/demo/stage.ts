@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { IncidentView } from '../../api/audit-views.ts'
 import type { ConsoleAnswer, ConsoleArgument, ConsoleReply, ConsoleRequestName } from '../../api/contract.ts'
 import type { ClusterView, OutcomeView, SlotVotesView } from '../../api/views.ts'
 import type { ServedHost } from '../surroundings.ts'
@@ -69,13 +70,13 @@ export class Stage {
 
   /** Waits until the view is as wanted. @throws StoryError with the last view's health after half a minute. */
   async until(what: string, wanted: (view: ClusterView) => boolean): Promise<ClusterView> {
-    const deadlineMs = performance.now() + WAIT_MS_MAX
-    for (;;) {
+    let sentence = ''
+    const look = async (): Promise<ClusterView | undefined> => {
       const view = await this.view()
-      if (wanted(view)) return view
-      if (performance.now() > deadlineMs) throw new StoryError(`waited in vain until ${what}: ${view.health.sentence}`)
-      await sleep(LOOK_MS)
+      sentence = view.health.sentence
+      return wanted(view) ? view : undefined
     }
+    return poll(look, () => `until ${what}: ${sentence}`)
   }
 
   async submit(input: {
@@ -97,13 +98,30 @@ export class Stage {
 
   /** The votes on a slot once they are as wanted: the last of them may come after the reply. */
   async votes(slot: number, wanted: (votes: SlotVotesView) => boolean): Promise<SlotVotesView> {
-    const deadlineMs = performance.now() + WAIT_MS_MAX
-    for (;;) {
+    const look = async (): Promise<SlotVotesView | undefined> => {
       const { slots } = await this.call('cluster.votes', { cluster: this.#cluster, limit: 500 })
-      const found = slots.find((candidate) => candidate.slot === slot)
-      if (found !== undefined && wanted(found)) return found
-      if (performance.now() > deadlineMs) throw new StoryError(`waited in vain for the votes on slot ${slot}`)
-      await sleep(LOOK_MS)
+      return slots.find((candidate) => candidate.slot === slot && wanted(candidate))
     }
+    return poll(look, () => `for the votes on slot ${slot}`)
+  }
+
+  /** The newest incident about a replica that is as wanted. */
+  async incident(replica: string, wanted: (incident: IncidentView) => boolean): Promise<IncidentView> {
+    const look = async (): Promise<IncidentView | undefined> => {
+      const { incidents } = await this.call('cluster.incidents', { cluster: this.#cluster, limit: 100 })
+      return incidents.find((incident) => incident.replica === replica && wanted(incident))
+    }
+    return poll(look, () => `for the incident about ${replica}`)
+  }
+}
+
+/** Looks until there is something to see. @throws StoryError that says what for, after half a minute. */
+async function poll<T>(look: () => Promise<T | undefined>, what: () => string): Promise<T> {
+  const deadlineMs = performance.now() + WAIT_MS_MAX
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    if (performance.now() > deadlineMs) throw new StoryError(`waited in vain ${what()}`)
+    await sleep(LOOK_MS)
   }
 }

@@ -21,6 +21,8 @@ const REFUSED_MS = 10
 const REPORTS_MS_MAX = 120_000
 /** Unit: ms. */
 const ANSWERS_MS_MAX = 60_000
+/** Stretches with an AUDIT, and as many without, in which nobody asks for anything. */
+const STRETCHES = 2
 
 export interface AuditCost {
   readonly audited: readonly Measured[]
@@ -31,6 +33,11 @@ export interface AuditCost {
   readonly ratioPerCore: number | undefined
   /** From the Output of each AUDIT until the report of the last replica has come. Unit: ms. */
   readonly scrubsMs: readonly number[]
+  /**
+   * What one AUDIT takes of the processors, all replicas together, while nobody asks for anything: others on the machine
+   * blur this least. Undefined where it can't be read. Unit: ms.
+   */
+  readonly processorMs: number | undefined
 }
 
 /** One cluster, asked with AUDITs and without in turns: whatever drifts on this machine drifts for both. */
@@ -59,7 +66,8 @@ export async function measureCost(options: AuditOptions, run: Run): Promise<Audi
     )
     const perCore = median(measured.audited.flatMap(perCoreSecond)) / median(measured.plain.flatMap(perCoreSecond))
     const ratioPerCore = Number.isNaN(perCore) ? undefined : perCore
-    return { ...measured, ratio: median(ratios), ratioPerCore, scrubsMs: bench.scrubsMs }
+    const processorMs = await bench.processorMs(run)
+    return { ...measured, ratio: median(ratios), ratioPerCore, scrubsMs: bench.scrubsMs, processorMs }
   } finally {
     await host.close()
   }
@@ -121,6 +129,25 @@ class CostBench {
       firstError: seen.firstError,
       cores,
     }
+  }
+
+  /** Stretches with an AUDIT and without in turns; the difference of their medians. */
+  async processorMs({ signal, tell }: Run): Promise<number | undefined> {
+    const used = { audited: new Array<number>(), plain: new Array<number>() }
+    const pids = await this.#host.pids()
+    for (let stretch = 0; stretch < 2 * STRETCHES; stretch += 1) {
+      signal.throwIfAborted()
+      const isAudited = stretch % 2 === 0
+      const usedSince = watchProcessorTime(pids)
+      const fromMs = performance.now()
+      await Promise.all([isAudited ? this.#auditOnce() : undefined, sleep(this.#options.everySeconds * 1000)])
+      const cores = usedSince()
+      if (cores === undefined) return undefined
+      const ms = cores.servers.reduce((sum, share) => sum + share, 0) * (performance.now() - fromMs)
+      used[isAudited ? 'audited' : 'plain'].push(ms)
+      tell(`nobody asks, ${isAudited ? 'an AUDIT' : 'none'}: ${ms.toFixed(0)} ms of processor`)
+    }
+    return median(used.audited) - median(used.plain)
   }
 
   async #put(client: number, key: number, value: number): Promise<void> {

@@ -19,8 +19,10 @@ const TRAFFIC_CLIENTS = 4
 interface Flip {
   readonly replica: string
   readonly key: string
-  /** By the very AUDIT that was ordered after it. */
+  /** By the AUDIT that was ordered after it, or one right behind that took its place: none passed it over. */
   readonly isFound: boolean
+  /** By the very one that was ordered. */
+  readonly isFoundByOrdered: boolean
   /** The evidence shows this key, on both sides, and no other. */
   readonly isNamed: boolean
   /** A majority agreed with the replica again, and its Outputs count. */
@@ -93,8 +95,10 @@ async function flipInOneCluster(flipping: Flipping): Promise<CheckedTraffic> {
         run.signal.throwIfAborted()
         const key = prng.between(0, flipKeys - 1)
         traffic.watch(key)
+        const toldBefore = told.length
         const flip = await flipOne(host, { replica, key: keyOf(key), told })
         flips.push(flip)
+        for (const words of told.slice(toldBefore)) run.tell(words)
         // Where one was not repaired nothing more can be told apart.
         if (!flip.isRepaired) break
       }
@@ -111,15 +115,32 @@ async function flipOne(
   host: TestHost,
   { replica, key, told }: { readonly replica: string; readonly key: string; readonly told: string[] },
 ): Promise<Flip> {
-  const flip = { replica, key, isFound: false, isNamed: false, isRepaired: false, foundMs: NaN, repairedMs: NaN }
+  const flip = {
+    replica,
+    key,
+    isFound: false,
+    isFoundByOrdered: false,
+    isNamed: false,
+    isRepaired: false,
+    foundMs: NaN,
+    repairedMs: NaN,
+  }
   const { cluster } = host
   try {
     await host.inject({ kind: 'flip-byte', replica, key: `kv/entry/${key}` })
     const orderedMs = Date.now()
     const ordered = await host.call('cluster.audit', { cluster, timeoutMs: 20_000 })
-    // Only this AUDIT's counts as found: an earlier or later one would have another slot.
-    const found = await incident(host, (one) => one.replica === replica && one.slot === ordered.slot)
-    flip.isFound = ordered.kind === 'output'
+    const slotOrdered = ordered.slot ?? Number.NaN
+    const found = await incident(host, (one) => one.replica === replica && one.slot >= slotOrdered)
+    const { audits } = await host.call('cluster.audits', { cluster, limit: 100 })
+    // Of AUDITs that come at once a replica works on the newest only: then it is that one's to find.
+    flip.isFound = !audits.some(
+      ({ slot, replicas }) =>
+        slot >= slotOrdered &&
+        slot < found.slot &&
+        replicas.some(({ name, sign }) => name === replica && sign === 'agrees'),
+    )
+    flip.isFoundByOrdered = found.slot === slotOrdered
     flip.foundMs = found.openedMs - orderedMs
     const closed = await incident(host, ({ number, state }) => number === found.number && state !== 'open')
     flip.isNamed = isNamed(closed, `kv/entry/${key}`)
@@ -128,9 +149,30 @@ async function flipOne(
     flip.repairedMs = (closed.closedMs ?? NaN) - found.openedMs
     if (!flip.isNamed || !flip.isRepaired) told.push(`${replica}, ${key}: ${closed.summary}`)
   } catch (error) {
-    told.push(`${replica}, ${key}: ${messageOf(error)}`)
+    told.push(`${replica}, ${key}: ${messageOf(error)}; ${await seenOf(host).catch(messageOf)}`)
   }
   return flip
+}
+
+/** What was there to see when something did not come. */
+async function seenOf(host: TestHost): Promise<string> {
+  const { cluster } = host
+  const { audits } = await host.call('cluster.audits', { cluster, limit: 3 })
+  const { incidents } = await host.call('cluster.incidents', { cluster, limit: 3 })
+  const { replicas } = await host.view()
+  return JSON.stringify({
+    audits: audits.map(({ slot, verdict, replicas: signs }) => [slot, verdict, signs.map(({ sign }) => sign).join()]),
+    incidents: incidents.map(({ slot, replica, state, rung, steps }) => [
+      slot,
+      replica,
+      state,
+      rung,
+      steps.at(-1)?.kind,
+    ]),
+    replicas: replicas.map(({ name, process: state, quarantined, slotExecuted, slotAudited }) => [
+      ...[name, state, quarantined ? 'in quarantine' : 'counts', slotExecuted, slotAudited],
+    ]),
+  })
 }
 
 function incident(host: TestHost, wanted: (incident: IncidentView) => boolean): Promise<IncidentView> {

@@ -41,7 +41,8 @@ export function auditText({ options, machine, cost, detection }: AuditResults): 
   ].join('\n')
 }
 
-function costLines(options: AuditOptions, { audited, plain, ratio, ratioPerCore, scrubsMs }: AuditCost): string[] {
+function costLines(options: AuditOptions, cost: AuditCost): string[] {
+  const { audited, plain, ratio, ratioPerCore, scrubsMs, processorMs } = cost
   const { rounds, seconds, everySeconds, clients, keys } = options
   const perCore = ratioPerCore === undefined ? '' : `; per second of processor time ${ratioPerCore.toFixed(3)}`
   return [
@@ -50,6 +51,9 @@ function costLines(options: AuditOptions, { audited, plain, ratio, ratioPerCore,
     `  AUDITs  ${figures(audited)}`,
     `  none    ${figures(plain)}`,
     `  from an AUDIT to the last report: median ${inSeconds(median(scrubsMs))}, longest ${inSeconds(Math.max(...scrubsMs))}, ${scrubsMs.length} AUDITs`,
+    ...(processorMs === undefined
+      ? []
+      : [`  one AUDIT while nobody asks: ${inSeconds(processorMs)} of processor time, all replicas together`]),
     `  ${verdict(ratio >= RATIO_MIN)} throughput with AUDITs as a part of that without (at least ${RATIO_MIN}): ${ratio.toFixed(3)}${perCore}`,
   ]
 }
@@ -62,7 +66,7 @@ function detectionLines(detection: Detection): string[] {
   return [
     '',
     `${flips.length} flipped bytes, one after another, in ${clusters} clusters; ${replies} replies checked meanwhile`,
-    `  found by the AUDIT ordered next: ${count(({ isFound }) => isFound)}; key named with both values: ${count(({ isNamed }) => isNamed)}; repaired: ${count(({ isRepaired }) => isRepaired)}`,
+    `  found: ${count(({ isFound }) => isFound)}, by the very AUDIT that was ordered: ${count(({ isFoundByOrdered }) => isFoundByOrdered)}; key named with both values: ${count(({ isNamed }) => isNamed)}; repaired: ${count(({ isRepaired }) => isRepaired)}`,
     `  requests failed: ${failed}; replies wrong: ${wrong}`,
     `  from the order of the AUDIT until it was found: median ${inSeconds(median(foundMs))}, longest ${inSeconds(Math.max(...foundMs))}`,
     `  from there until it was verified: median ${inSeconds(median(repairedMs))}, longest ${inSeconds(Math.max(...repairedMs))}`,

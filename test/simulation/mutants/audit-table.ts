@@ -19,8 +19,8 @@ export const AUDIT_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'core/replica/replica.ts',
-        find: 'if (!isQuarantined) this.#answers.keep(slot, executed)',
-        replace: 'this.#answers.keep(slot, executed)',
+        find: 'if (!isQuarantined) this.#stages.answers.keep(slot, executed)',
+        replace: 'this.#stages.answers.keep(slot, executed)',
       },
     ],
     replicas: 3,

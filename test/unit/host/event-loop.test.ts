@@ -25,6 +25,9 @@ class Bench {
   readonly checkpoints = new NoCheckpoints()
   readonly failures: unknown[] = []
   readonly replies: { request: number; reply: Reply }[][] = []
+  readonly troubles: string[] = []
+  /** Its listeners throw. */
+  isDeaf = false
   readonly replica: Replica
   readonly loop: EventLoop
 
@@ -41,10 +44,16 @@ class Bench {
     })
     this.replica.start(this.clock.read())
     this.loop = new EventLoop(this, {
-      onReplies: (replies) => this.replies.push([...replies]),
-      onNote: () => undefined,
+      onReplies: (replies) => {
+        if (this.isDeaf) throw new Error('too deep')
+        this.replies.push([...replies])
+      },
+      onNote: () => {
+        if (this.isDeaf) throw new Error('too deep')
+      },
       onTrouble: (message) => {
-        throw new Error(message)
+        if (!this.isDeaf) throw new Error(message)
+        this.troubles.push(message)
       },
       onFailure: (error) => this.failures.push(error),
     })
@@ -62,6 +71,7 @@ class Bench {
   }
 }
 
+const READ = encodeCanonical({ op: 'get', key: 'n' })
 const ballot = ballotOf(1, b)
 const prepare: Message = { kind: 'prepare', ballot, slotDecided: slot(0) }
 const accept = (number: number): Message => ({
@@ -295,5 +305,27 @@ describe('a replica alone', () => {
     expect(bench.replies).toMatchObject([
       [{ request: 7, reply: { kind: 'output', slot: 1, output: { ok: true, value: { value: 1 } } } }],
     ])
+  })
+
+  it('goes on when what it says can’t be told, and says so', async () => {
+    const bench = new Bench(configurationOf(a))
+    bench.isDeaf = true
+    for (let round = 0; round < 200 && bench.replica.status.role !== 'leader'; round += 1) {
+      bench.clock.nowMs += 20
+      bench.loop.push({ kind: 'tick' })
+      await settled()
+      if (bench.store.waiting > 0) bench.store.sync()
+      await settled()
+    }
+    expect([bench.replica.status.role, bench.failures]).toEqual(['leader', []])
+    expect(bench.troubles).toContain('A listener failed: too deep')
+    const told = bench.troubles.length
+    bench.loop.push({ kind: 'read', request: 1, machine: 'kv', payload: READ, consistency: 'stale', timeoutMs: 1_000 })
+    await settled()
+    expect([bench.troubles.length, bench.failures]).toEqual([told + 1, []])
+    bench.isDeaf = false
+    bench.loop.push({ kind: 'read', request: 2, machine: 'kv', payload: READ, consistency: 'stale', timeoutMs: 1_000 })
+    await settled()
+    expect(bench.replies).toMatchObject([[{ request: 2, reply: { kind: 'stale' } }]])
   })
 })

@@ -27,7 +27,7 @@ class Bench {
   execute(
     number: number,
     outputs: readonly Output[],
-    init: { isProxy?: boolean; bytes?: number; nowMs?: number } = {},
+    init: { isProxy?: boolean; isCounted?: boolean; bytes?: number; nowMs?: number } = {},
   ) {
     const inputs = askers(outputs.length)
     const digest = slotDigest(...outputs)
@@ -43,7 +43,8 @@ class Bench {
       signature: voteSignature(a, number, digest),
       bytes: init.bytes ?? 10,
     }
-    return this.votes.executed(executed, { isProxy: init.isProxy ?? true, isCounted: true, nowMs: init.nowMs ?? 0 })
+    const context = { isProxy: init.isProxy ?? true, isCounted: init.isCounted ?? true, nowMs: init.nowMs ?? 0 }
+    return this.votes.executed(executed, context)
   }
 
   vote(from: ReplicaId, number: number, ...outputs: readonly Output[]) {
@@ -61,6 +62,11 @@ class Bench {
       ?.tally.standings(0)
       .map((standing) => standing.sign)
       .join(' ')
+  }
+
+  /** Asks for the Outputs behind votes that differ. @returns where each member is to begin. */
+  ask(): string[] {
+    return this.votes.askDiffering(1).map(({ to, message }) => `${to}:${'first' in message ? message.first : ''}`)
   }
 
   askAgain(nowMs: number, isAwaited = true) {
@@ -105,6 +111,15 @@ describe('votes on a slot', () => {
     expect([bench.vote(c, 1, right), bench.votes.find(slot(1))]).toEqual([undefined, undefined])
   })
 
+  it('that come early are dropped with the slots that others executed', () => {
+    const bench = new Bench()
+    bench.vote(b, 1, right)
+    bench.vote(b, 2, right)
+    bench.votes.recovered(slot(1))
+    for (const number of [1, 2]) bench.execute(number, [right])
+    expect([bench.verdict(1), bench.verdict(2)]).toEqual(['open', 'majority'])
+  })
+
   it('that are too early to be kept come again when they are asked for', () => {
     const bench = new Bench()
     bench.vote(b, 4_096, right)
@@ -131,21 +146,67 @@ describe('votes that differ', () => {
     bench.execute(1, [wrong])
     bench.vote(b, 1, right)
     bench.vote(c, 1, right)
-    expect(bench.verdict(1)).toBe('open')
+    expect([bench.verdict(1), bench.ask()]).toEqual(['open', ['b:0', 'c:0']])
     expect(bench.votes.outputs(b, body(1, [right]))?.slot).toBe(1)
     expect([bench.verdict(1), bench.signs(1)]).toEqual(['majority', 'dissents agrees agrees'])
   })
 
-  it('take a body in parts, in any order, repeated or not', () => {
+  it('take a body in parts, in order, each once', () => {
     const bench = new Bench()
     bench.execute(1, [wrong, wrong, wrong])
     const outputs = [right, accepted(2), accepted(3)]
     bench.vote(b, 1, ...outputs)
-    bench.vote(c, 1, ...outputs)
     const part = (from: number, to: number) => body(1, outputs.slice(from, to), { first: from, count: 3 })
-    expect([bench.votes.outputs(b, part(2, 3)), bench.votes.outputs(b, part(2, 3))]).toEqual([undefined, undefined])
-    expect(bench.votes.outputs(b, part(0, 2))?.slot).toBe(1)
+    bench.ask()
+    expect([bench.votes.outputs(b, part(2, 3)), bench.votes.outputs(b, part(0, 2))]).toEqual([undefined, undefined])
+    expect(bench.ask()).toEqual(['b:2'])
+    expect([bench.votes.outputs(b, part(0, 2)), bench.ask()]).toEqual([undefined, []])
+    expect(bench.votes.outputs(b, part(2, 3))?.slot).toBe(1)
+    expect(bench.signs(1)).toBe('answered answered none')
+    bench.vote(c, 1, ...outputs)
     expect([bench.verdict(1, 0), bench.verdict(1, 2)]).toEqual(['majority', 'majority'])
+  })
+
+  it('keep no part while one before it is missing', () => {
+    const bench = new Bench()
+    bench.execute(1, [wrong, wrong])
+    bench.vote(b, 1, right, right)
+    bench.ask()
+    bench.votes.outputs(b, body(1, [right], { first: 1, count: 2 }))
+    bench.votes.outputs(b, body(1, [right], { first: 0, count: 2 }))
+    expect([bench.signs(1), bench.ask()]).toEqual(['answered answered none', ['b:1']])
+  })
+
+  it('take Outputs of nobody that was not asked for them', () => {
+    const bench = new Bench()
+    bench.execute(1, [wrong])
+    bench.vote(b, 1, right)
+    expect(bench.votes.outputs(b, body(1, [right]))).toBe(undefined)
+    bench.ask()
+    expect(bench.votes.outputs(b, body(1, [right]))?.slot).toBe(1)
+  })
+
+  it('take no more of Outputs that another member gave', () => {
+    const bench = new Bench()
+    bench.execute(1, [wrong, wrong])
+    for (const from of [b, c]) bench.vote(from, 1, right, right)
+    bench.ask()
+    bench.votes.outputs(c, body(1, [right], { first: 0, count: 2 }))
+    expect(bench.votes.outputs(b, body(1, [right, right]))?.slot).toBe(1)
+    expect(bench.votes.outputs(c, body(1, [right], { first: 1, count: 2 }))).toBe(undefined)
+    expect(bench.ask()).toEqual([])
+  })
+
+  it('count in what bounds the memory: older slots go for the parts of newer ones', () => {
+    const bench = new Bench()
+    const last = LIMITS.outputSlotsMin + 1
+    for (let number = 1; number <= last; number += 1) bench.execute(number, [wrong, wrong])
+    const large = accepted('x'.repeat(LIMITS.outputBytesMax))
+    bench.vote(b, last, large, right)
+    bench.ask()
+    expect(bench.votes.find(slot(1))?.slot).toBe(1)
+    bench.votes.outputs(b, body(last, [large], { first: 0, count: 2 }))
+    expect([bench.votes.find(slot(1)), bench.votes.find(slot(2))?.slot]).toEqual([undefined, 2])
   })
 
   it('do not mix the parts of two replicas', () => {
@@ -153,6 +214,7 @@ describe('votes that differ', () => {
     bench.execute(1, [wrong, wrong])
     bench.vote(b, 1, right, right)
     bench.vote(c, 1, right, right)
+    bench.ask()
     bench.votes.outputs(b, body(1, [right], { first: 0, count: 2 }))
     expect(bench.votes.outputs(c, body(1, [right], { first: 1, count: 2 }))).toBe(undefined)
     expect(bench.verdict(1)).toBe('open')
@@ -162,7 +224,9 @@ describe('votes that differ', () => {
     const bench = new Bench()
     bench.execute(1, [wrong])
     bench.vote(b, 1, right)
+    bench.ask()
     expect(bench.votes.outputs(b, body(1, [accepted('forged')]))).toBe(undefined)
+    expect(bench.askAgain(200)).toMatchObject([outputsRequest(b, 1), voteRequest(c, 1)])
     expect(bench.votes.outputs(b, body(1, [right]))?.slot).toBe(1)
   })
 
@@ -175,6 +239,7 @@ describe('votes that differ', () => {
     const bench = new Bench()
     bench.execute(1, [right])
     bench.vote(b, 1, wrong)
+    bench.ask()
     expect(bench.votes.outputs(b, { ...body(1, [wrong]), outputs: [bytes] })).toBe(undefined)
   })
 
@@ -186,6 +251,7 @@ describe('votes that differ', () => {
     const bench = new Bench()
     bench.execute(1, [wrong])
     bench.vote(b, 1, right)
+    bench.ask()
     expect([bench.votes.outputs(b, message), bench.verdict(1)]).toEqual([undefined, 'open'])
   })
 
@@ -193,7 +259,81 @@ describe('votes that differ', () => {
     const bench = new Bench()
     bench.execute(1, [wrong])
     bench.vote(b, 1, right)
+    bench.ask()
     expect([bench.votes.outputs(c, body(1, [right])), bench.signs(1)]).toEqual([undefined, 'answered answered none'])
+  })
+})
+
+describe('the parts of one member', () => {
+  const part = new Uint8Array(12 * 1024 * 1024)
+
+  /** Whether there was room for a large first part of this slot. */
+  function takes(bench: Bench, number: number, from = b): boolean {
+    if (bench.votes.find(slot(number)) === undefined) bench.execute(number, [wrong, wrong])
+    bench.vote(from, number, right, right)
+    bench.ask()
+    bench.votes.outputs(from, { ...body(number, [right], { count: 2 }), outputs: [part] })
+    return bench.ask().includes(`${from}:1`)
+  }
+
+  function filled(from = b): Bench {
+    const bench = new Bench()
+    expect([1, 2, 3].map((number) => takes(bench, number, from))).toEqual([true, true, false])
+    return bench
+  }
+
+  it('have their place back when their slots are not kept any more', () => {
+    const bench = filled()
+    for (let number = 4; number <= LIMITS.outputSlotsMin + 1; number += 1) bench.execute(number, [right])
+    expect(bench.votes.find(slot(1))).toBe(undefined)
+    expect(takes(bench, LIMITS.outputSlotsMin + 2)).toBe(true)
+  })
+
+  it('have their place back when nobody asks for the rest any more', () => {
+    const bench = filled()
+    for (let nowMs = 200; nowMs <= 2_000; nowMs += 200) bench.askAgain(nowMs, false)
+    expect(takes(bench, 4)).toBe(true)
+  })
+
+  it('have their place back when another member gave the same Outputs', () => {
+    const bench = filled(c)
+    for (const number of [1, 2]) {
+      bench.vote(b, number, right, right)
+      bench.ask()
+      expect(bench.votes.outputs(b, body(number, [right, right]))?.slot).toBe(number)
+    }
+    expect(takes(bench, 4, c)).toBe(true)
+  })
+
+  it('are not asked for twice because another member differs too', () => {
+    const bench = new Bench()
+    bench.execute(1, [wrong])
+    bench.vote(b, 1, right)
+    expect(bench.ask()).toEqual(['b:0'])
+    bench.vote(c, 1, accepted('another'))
+    expect(bench.ask()).toEqual(['c:0'])
+  })
+})
+
+describe('a replica in quarantine', () => {
+  it('waits for no vote of its own: the Output that no majority can reach any more is told at once', () => {
+    const bench = new Bench()
+    bench.execute(1, [right], { isCounted: false })
+    bench.vote(b, 1, right)
+    expect(bench.verdict(1)).toBe('open')
+    bench.vote(c, 1, wrong)
+    bench.ask()
+    bench.votes.outputs(c, body(1, [wrong]))
+    expect(bench.verdict(1)).toBe('no-majority')
+  })
+
+  it('does not ask itself for its vote', () => {
+    const bench = new Bench()
+    bench.execute(1, [right], { isCounted: false })
+    bench.vote(b, 1, right)
+    expect(bench.askAgain(150)).toEqual([voteRequest(c, 1)])
+    bench.vote(c, 1, right)
+    expect([bench.verdict(1), bench.askAgain(300)]).toEqual(['majority', []])
   })
 })
 

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import type { AuditNote } from '../../../core/audit/effects.ts'
+import { auditedBytes } from '../../../core/model/audit.ts'
 import type { Configuration } from '../../../core/model/configuration.ts'
 import type { ReplicaId } from '../../../core/model/ids.ts'
+import { clusterId, slot } from '../../../core/model/ids.ts'
 import { accepted } from '../../../core/model/output.ts'
 import { Lan } from '../../support/lan.ts'
 import { five, three } from '../../support/members.ts'
+import { testSigner } from '../../support/memory-disk.ts'
 
 const NEVER = { slotsMax: Number.MAX_SAFE_INTEGER, bytesMax: Number.MAX_SAFE_INTEGER, tailSlots: 8 }
 
@@ -241,7 +244,62 @@ describe('a replica that lies', () => {
   })
 })
 
+describe('quarantine', () => {
+  it('ends though AUDITs follow each other as fast as they are scrubbed', () => {
+    const cluster = new Cluster(three, { slotsMax: Number.MAX_SAFE_INTEGER, intervalMs: 200 })
+    cluster.write(20)
+    const victim = cluster.follower()
+    cluster.lan.restart(victim, { isQuarantined: true })
+    cluster.lan.pass(20_000)
+    expect([cluster.isQuarantined(victim), cluster.told('verified', victim).length]).toEqual([false, 1])
+  })
+
+  it('of all members, with no AUDIT behind their checkpoints, ends: one of them leads, and all are verified', () => {
+    const cluster = new Cluster()
+    cluster.write(20)
+    for (let round = 0; round < 2; round += 1) {
+      cluster.lan.checkpoint(cluster.leader)
+      cluster.lan.pass(2_000)
+    }
+    for (const id of cluster.members) cluster.lan.restart(id, { isQuarantined: true })
+    cluster.lan.pass(40_000)
+    expect(cluster.members.map((id) => cluster.isQuarantined(id))).toEqual([false, false, false])
+    cluster.lan.elect()
+  })
+
+  it('does not outlast an audit that is switched off and on again, and finds what rots then', () => {
+    const cluster = new Cluster(three, { slotsMax: Number.MAX_SAFE_INTEGER, intervalMs: 2_000 })
+    cluster.write(20)
+    const { leader } = cluster
+    cluster.lan.audit(leader)
+    cluster.lan.step(leader, { kind: 'disable-auditor', active: true }, { kind: 'disable-auditor', active: false })
+    cluster.lan.pass(10_000)
+    expect(cluster.result(cluster.follower())).toEqual(['agrees', [], 0])
+    cluster.lan.step(leader, { kind: 'tamper', key: 'kv/entry/k3' })
+    cluster.lan.pass(10_000)
+    expect(cluster.told('quarantined', leader).length).toBe(1)
+  })
+})
+
 describe('a report', () => {
+  it('for slots far ahead crowds out nothing that others said', () => {
+    const cluster = new Cluster()
+    cluster.write(5)
+    const other = cluster.follower()
+    const root = cluster.lan.replica(other).stateRoot()
+    const signer = testSigner(other)
+    for (let ahead = 1_000; ahead < 1_400; ahead += 1) {
+      const at = { slot: slot(ahead), findings: { root, outputs: root } }
+      const signature = signer.sign(auditedBytes({ cluster: clusterId('1a'.repeat(16)), ...at }))
+      const message = { kind: 'audit-report', slot: at.slot, ...at.findings, signature } as const
+      cluster.lan.step(cluster.leader, { kind: 'message', from: other, message })
+    }
+    cluster.lan.step(cluster.follower(1), { kind: 'tamper', key: 'kv/entry/k3' })
+    cluster.audit()
+    expect(cluster.result(cluster.follower(1))).toEqual(['deviation', [cluster.follower(1)], 0])
+    expect(cluster.isQuarantined(cluster.follower(1))).toBe(true)
+  })
+
   it('with a signature that is none counts for nothing', () => {
     const cluster = new Cluster()
     cluster.write(5)

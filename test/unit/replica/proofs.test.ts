@@ -136,6 +136,17 @@ describe('the proof of an Output', () => {
     expect(given(lan, request)).toMatchObject({ output: accepted({ value: 1 }), proof: null })
   })
 
+  it('that only a vote of a proxy in quarantine could make is not waited for: that one votes for nobody', () => {
+    const { lan, leader, follower } = elected()
+    lan.restart(follower, { isQuarantined: true })
+    lan.pass(1_000)
+    unsigned(lan, leader)
+    const request = lan.submit(follower, { value: increment, proof: true, timeoutMs: 60_000 })
+    lan.pass(400)
+    expect(given(lan, request)).toMatchObject({ output: accepted({ value: 1 }), proof: null })
+    expect(lan.signs(request)?.split(' ').toSorted()).toEqual(['agrees', 'agrees', 'none'])
+  })
+
   it('that one caller waits for keeps no other from its Output, not even one that comes later', () => {
     const { lan, leader, follower, other } = elected()
     unsigned(lan, follower)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { CheckpointReport } from '../../../core/host/report.ts'
 import { clusterId, slot } from '../../../core/model/ids.ts'
+import type { Note } from '../../../core/replica/effects.ts'
 import { clusterFolder } from '../../../core/supervisor/cluster-file.ts'
 import { REPAIR_TIMING } from '../../../core/supervisor/repairs.ts'
 import { NAMES, Ward } from './ward.ts'
@@ -41,6 +42,12 @@ function refuseCheckpoint(ward: Ward): void {
   if (asked === undefined) throw new Error('no checkpoint was asked for')
   const { name, request } = asked
   ward.process(name).say({ kind: 'replies', replies: [{ request, reply: { kind: 'busy' } }] })
+}
+
+function received(ward: Ward, name: string, at: number): void {
+  const say = (note: Note): void => ward.process(name).say({ kind: 'note', note })
+  say({ kind: 'transfer-begun', slot: slot(at), sources: [] })
+  say({ kind: 'transfer-ended', slot: slot(at), bytes: 1, durationMs: 5 })
 }
 
 function folderOf(ward: Ward): string {
@@ -178,10 +185,20 @@ describe('a replica that deviates', () => {
     expect([ward.lives('b'), (await ward.newest()).rung]).toEqual([2, 'restart'])
     refuseCheckpoint(ward)
     expect(await ward.restarted('b', 3)).toEqual(TRANSFERRED)
-    // Once it holds what it received, a crash does not make it receive it again.
-    ward.process('b').say({ kind: 'note', note: { kind: 'transfer-ended', slot: slot(44), bytes: 1, durationMs: 5 } })
+    // Once what it received is a stable checkpoint, and not before, a crash does not make it receive it again.
+    received(ward, 'b', 44)
     ward.process('b').exit({ code: null, signal: 'SIGKILL' })
-    expect(await ward.restarted('b', 4)).toEqual(RESTARTED)
+    expect(await ward.restarted('b', 4)).toEqual(TRANSFERRED)
+    received(ward, 'b', 44)
+    ward.process('b').say({ kind: 'note', note: { kind: 'checkpoint-stable', slot: slot(43) } })
+    // Nor does it when it was verified in between: only its old State could be started from.
+    ward.verified('b')
+    ward.process('b').exit({ code: null, signal: 'SIGKILL' })
+    expect(await ward.restarted('b', 5)).toEqual({ isQuarantined: false, discardsState: true })
+    received(ward, 'b', 44)
+    ward.process('b').say({ kind: 'note', note: { kind: 'checkpoint-stable', slot: slot(44) } })
+    ward.process('b').exit({ code: null, signal: 'SIGKILL' })
+    expect(await ward.restarted('b', 6)).toEqual({ isQuarantined: false, discardsState: false })
   })
 
   it('is not taken down when too few others are well any more once that checkpoint was ordered', async () => {

@@ -1,30 +1,6 @@
 import type { Stage } from '../stage.ts'
 import type { Story } from '../story.ts'
 
-export async function outvoteLiar(stage: Stage, story: Story): Promise<void> {
-  story.chapter('Make one replica lie')
-  const { leader } = await stage.view()
-  // The leader itself: its Output is the first its proxy sees, and still it does not count more than one.
-  const liar = leader ?? 'a'
-  const { cluster } = stage
-  const { number } = await stage.call('cluster.inject', { cluster, fault: { kind: 'lie', replica: liar } })
-  const outcome = await stage.output({ client: 'truth', sequence: 1, input: { op: 'increment', key: 'truth', by: 42 } })
-  const right = outcome.output.ok && JSON.stringify(outcome.output.value) === '{"value":42}'
-  story.check(right, `Replica ${liar} lies, and the reply is right: the majority's Output.`, '42')
-  const slot = await stage.votes(
-    outcome.slot,
-    ({ inputs }) => inputs[0]?.votes.every((vote) => vote.sign !== 'none' && vote.sign !== 'answered') ?? false,
-  )
-  const votes = slot.inputs[0]?.votes ?? []
-  story.show(
-    votes.map((vote) => `${vote.sign === 'agrees' ? '●' : '✕'} ${vote.name}  ${(vote.digest ?? '').slice(0, 6)}`),
-  )
-  const dissenters = votes.filter((vote) => vote.sign === 'dissents').map((vote) => vote.name)
-  story.check(dissenters.join() === liar, `The votes name the dissenter: ${dissenters.join()}.`)
-  await stage.call('cluster.heal', { cluster, number })
-  await stage.until('nobody lies', ({ replicas }) => replicas.every((replica) => replica.faults.length === 0))
-}
-
 export async function loseMajority(stage: Stage, story: Story): Promise<void> {
   story.chapter('Stop two of three')
   const view = await stage.view()
