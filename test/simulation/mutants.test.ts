@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { checkEdit } from './mutants/plant.ts'
+import { WITHOUT_VOTES } from '../bench/vote/vote-edits.ts'
 import { MUTANTS } from './mutants/table.ts'
 
 /** Quick to be caught; `npm run simulate -- --mutants` hunts them all. */
@@ -22,6 +23,8 @@ describe('planted bugs', () => {
   it('change text that stands in the core exactly once', () => {
     for (const { name, edits } of MUTANTS) for (const edit of edits) checkEdit(name, edit)
     expect(MUTANTS.length).toBeGreaterThanOrEqual(12)
+    // What the benchmark of the vote changes goes stale in the same way.
+    for (const edit of WITHOUT_VOTES) checkEdit('without votes', edit)
   })
 
   it.each(QUICK)('are caught: %s', (name) => {
