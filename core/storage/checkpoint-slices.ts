@@ -2,17 +2,13 @@ import { setImmediate, setTimeout } from 'node:timers/promises'
 
 /** The longest the loop is kept without a chance to do something else. Unit: ms. */
 const SLICE_MS = 1
-/** Unit: ms. However busy the computer is, the work ends some time. */
-const REST_MS_MAX = 32
-
 /** Cuts long work into slices: between them the loop serves whoever else waits. */
 export class Slices {
   readonly #restMs: number
   #since = performance.now()
 
   /**
-   * `restMs`: left to others after a slice, and as much more as the slice took longer than it should: then somebody
-   * else had the processor, who needs it. Without it a process that has little else to do computes all
+   * `restMs`: left to others after each slice, at least. Without it a process that has little else to do computes all
    * the time, and takes the processor from those it shares the computer with; and the system gives the processor first
    * to those who mostly wait, so that its own requests would wait, too.
    */
@@ -25,13 +21,8 @@ export class Slices {
     return performance.now() - this.#since >= SLICE_MS
   }
 
-  get #rest(): number {
-    const slices = (performance.now() - this.#since) / SLICE_MS
-    return Math.max(this.#restMs, Math.min(this.#restMs * slices, REST_MS_MAX))
-  }
-
   async pause(): Promise<void> {
-    if (this.#restMs > 0) await setTimeout(this.#rest)
+    if (this.#restMs > 0) await setTimeout(this.#restMs)
     else await setImmediate()
     this.#since = performance.now()
   }

@@ -137,7 +137,7 @@ describe('a State that was received', () => {
 })
 
 describe('slices', () => {
-  it('rest after each, and the longer the longer one took, up to a bound', async () => {
+  it('rest after each for as long as was asked for, however long it took, or only go round the loop once', async () => {
     const rested = async (busyMs: number): Promise<number> => {
       const slices = new Slices(8)
       const startMs = performance.now()
@@ -149,7 +149,7 @@ describe('slices', () => {
     }
     // A timer may be early by less than a millisecond.
     expect(await rested(1)).toBeGreaterThan(7)
-    expect(await rested(4)).toBeGreaterThan(4 * 8 - 1)
+    expect(await rested(4)).toBeGreaterThan(7)
     // Without a rest the loop only goes round once: the shortest of many shows it, however busy the computer is.
     const slices = new Slices()
     const rests: number[] = []
