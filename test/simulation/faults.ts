@@ -409,7 +409,6 @@ export const FAULT_KINDS = [
   'audit-evidence',
   'quarantine',
   'repair',
-  'repair-by-transfer',
   'verified',
   'checkpoint',
   'checkpoint-ordered',

@@ -4,7 +4,7 @@
  * what `npm run simulate -- --seed 1 --replicas 3,5` prints.
  */
 export const GOLDEN: readonly { readonly seed: number; readonly replicas: number; readonly digest: string }[] = [
-  { seed: 1, replicas: 3, digest: '29c09e473ce5236d' },
-  { seed: 1, replicas: 5, digest: '2b7571af755d7a3f' },
-  { seed: 2026, replicas: 3, digest: '4695203e02761c28' },
+  { seed: 1, replicas: 3, digest: '042bf62358dd0d46' },
+  { seed: 1, replicas: 5, digest: '42bfcc3a09c94ab1' },
+  { seed: 2026, replicas: 3, digest: '1aa079df8c24eff0' },
 ]
