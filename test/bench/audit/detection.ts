@@ -10,7 +10,7 @@ import type { AuditOptions } from './options.ts'
 import { CheckedTraffic, filledValue } from './traffic.ts'
 
 /**
- * The shipped ladder stops a replica at its third incident within ten minutes, and is not to be weakened for this: so
+ * The shipped ladder stops a replica at its fourth incident within ten minutes, and is not to be weakened for this: so
  * in one cluster each replica is hit twice.
  */
 const HITS = ['a', 'b', 'c', 'a', 'b', 'c'] as const

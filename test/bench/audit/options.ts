@@ -1,6 +1,4 @@
-import { tmpdir } from 'node:os'
-import { parseArgs } from 'node:util'
-import { UsageError, number, whole } from '../option-values.ts'
+import { number, readValues, whole } from '../option-values.ts'
 
 export interface AuditOptions {
   /** Of each kind; 0: the cost is not measured. */
@@ -38,9 +36,21 @@ export const USAGE = `npm run bench:audit -- [options]
   --folder F      where the data folders are made (the system's temporary folder)
   --json          the results as one JSON object on the last line`
 
+const STANDARDS = {
+  rounds: '5',
+  seconds: '10',
+  warmup: '1',
+  every: '10',
+  clients: '64',
+  keys: '100000',
+  flips: '100',
+  'flip-keys': '2000',
+  seed: '1',
+} as const
+
 /** @throws UsageError that says which option is wrong. */
 export function readAuditOptions(args: readonly string[]): AuditOptions {
-  const values = parse(args)
+  const { texts: values, ...common } = readValues(args, STANDARDS)
   return {
     rounds: whole('rounds', values.rounds, { from: 0, to: 100 }),
     seconds: number('seconds', values.seconds, { from: 0.2, to: 600 }),
@@ -51,33 +61,6 @@ export function readAuditOptions(args: readonly string[]): AuditOptions {
     flips: whole('flips', values.flips, { from: 0, to: 10_000 }),
     flipKeys: whole('flip-keys', values['flip-keys'], { from: 1, to: 1e6 }),
     seed: whole('seed', values.seed, { from: 1, to: 2 ** 31 }),
-    folder: values.folder,
-    json: values.json,
-  }
-}
-
-function parse(args: readonly string[]) {
-  const text = (standard: string) => ({ type: 'string', default: standard }) as const
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: false,
-      options: {
-        rounds: text('5'),
-        seconds: text('10'),
-        warmup: text('1'),
-        every: text('10'),
-        clients: text('64'),
-        keys: text('100000'),
-        flips: text('100'),
-        'flip-keys': text('2000'),
-        seed: text('1'),
-        folder: text(tmpdir()),
-        json: { type: 'boolean', default: false },
-      },
-    }).values
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause })
+    ...common,
   }
 }

@@ -1,6 +1,4 @@
-import { tmpdir } from 'node:os'
-import { parseArgs } from 'node:util'
-import { UsageError, whole } from '../option-values.ts'
+import { readValues, whole } from '../option-values.ts'
 
 export interface SoakOptions {
   readonly inputs: number
@@ -21,36 +19,21 @@ export const USAGE = `npm run bench:soak -- [options]
   --folder F    where the data folder is made (the system's temporary folder)
   --json        the results as one JSON object on the last line`
 
+const STANDARDS = {
+  inputs: '2000000',
+  keys: '10000',
+  bytes: '256',
+  clients: '64',
+} as const
+
 /** @throws UsageError that says which option is wrong. */
 export function readSoakOptions(args: readonly string[]): SoakOptions {
-  const values = parse(args)
+  const { texts: values, ...common } = readValues(args, STANDARDS)
   return {
     inputs: whole('inputs', values.inputs, { from: 1, to: 1e9 }),
     keys: whole('keys', values.keys, { from: 1, to: 1e7 }),
     bytes: whole('bytes', values.bytes, { from: 1, to: 1e6 }),
     clients: whole('clients', values.clients, { from: 1, to: 1024 }),
-    folder: values.folder,
-    json: values.json,
-  }
-}
-
-function parse(args: readonly string[]) {
-  const text = (standard: string) => ({ type: 'string', default: standard }) as const
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: false,
-      options: {
-        inputs: text('2000000'),
-        keys: text('10000'),
-        bytes: text('256'),
-        clients: text('64'),
-        folder: text(tmpdir()),
-        json: { type: 'boolean', default: false },
-      },
-    }).values
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause })
+    ...common,
   }
 }

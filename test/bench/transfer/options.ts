@@ -1,6 +1,4 @@
-import { tmpdir } from 'node:os'
-import { parseArgs } from 'node:util'
-import { UsageError, list, oneOf, whole } from '../option-values.ts'
+import { list, oneOf, readValues, whole } from '../option-values.ts'
 import type { ValueKind } from '../values.ts'
 
 const KINDS = ['text', 'random'] as const
@@ -27,9 +25,17 @@ export const USAGE = `npm run bench:transfer -- [options]
   --folder F      where the data folder is made (the system's temporary folder)
   --json          the results as one JSON object on the last line`
 
+const STANDARDS = {
+  keys: '200000',
+  bytes: '512',
+  values: 'text,random',
+  clients: '16',
+  rate: '500',
+} as const
+
 /** @throws UsageError that says which option is wrong. */
 export function readTransferOptions(args: readonly string[]): TransferOptions {
-  const values = parse(args)
+  const { texts: values, ...common } = readValues(args, STANDARDS)
   return {
     // Fewer would leave partitions without a key to change.
     keys: whole('keys', values.keys, { from: 20_000, to: 1e7 }),
@@ -37,29 +43,6 @@ export function readTransferOptions(args: readonly string[]): TransferOptions {
     values: list(values.values).map((name) => oneOf('values', name, KINDS)),
     clients: whole('clients', values.clients, { from: 1, to: 1024 }),
     rate: whole('rate', values.rate, { from: 0, to: 1e6 }),
-    folder: values.folder,
-    json: values.json,
-  }
-}
-
-function parse(args: readonly string[]) {
-  const text = (standard: string) => ({ type: 'string', default: standard }) as const
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: false,
-      options: {
-        keys: text('200000'),
-        bytes: text('512'),
-        values: text('text,random'),
-        clients: text('16'),
-        rate: text('500'),
-        folder: text(tmpdir()),
-        json: { type: 'boolean', default: false },
-      },
-    }).values
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause })
+    ...common,
   }
 }

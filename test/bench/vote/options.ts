@@ -1,6 +1,4 @@
-import { tmpdir } from 'node:os'
-import { parseArgs } from 'node:util'
-import { UsageError, list, number, whole } from '../option-values.ts'
+import { list, number, readValues, whole } from '../option-values.ts'
 
 export interface VoteOptions {
   readonly rounds: number
@@ -22,36 +20,21 @@ export const USAGE = `npm run bench:vote -- [options]
   --folder F      where the data folders are made (the system's temporary folder)
   --json          the results as one JSON object on the last line`
 
+const STANDARDS = {
+  rounds: '7',
+  seconds: '3',
+  warmup: '1',
+  clients: '64,256',
+} as const
+
 /** @throws UsageError that says which option is wrong. */
 export function readVoteOptions(args: readonly string[]): VoteOptions {
-  const values = parse(args)
+  const { texts: values, ...common } = readValues(args, STANDARDS)
   return {
     rounds: whole('rounds', values.rounds, { from: 1, to: 100 }),
     seconds: number('seconds', values.seconds, { from: 0.2, to: 600 }),
     warmupSeconds: number('warmup', values.warmup, { from: 0, to: 60 }),
     clients: list(values.clients).map((count) => whole('clients', count, { from: 1, to: 1024 })),
-    folder: values.folder,
-    json: values.json,
-  }
-}
-
-function parse(args: readonly string[]) {
-  const text = (standard: string) => ({ type: 'string', default: standard }) as const
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: false,
-      options: {
-        rounds: text('7'),
-        seconds: text('3'),
-        warmup: text('1'),
-        clients: text('64,256'),
-        folder: text(tmpdir()),
-        json: { type: 'boolean', default: false },
-      },
-    }).values
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause })
+    ...common,
   }
 }
