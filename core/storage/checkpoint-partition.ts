@@ -9,6 +9,7 @@ import { LIMITS } from '../model/limits.ts'
 import type { Entry } from '../state/partition.ts'
 import { CanonicalWriter } from './canonical-writer.ts'
 import type { Slices } from './checkpoint-slices.ts'
+import { endsWithNothing } from './zstd-lane.ts'
 
 /**
  * The encoding of a partition is what its digest is taken over: the canonical form of
@@ -109,10 +110,15 @@ const UNPACKED_HERE_BYTES_MAX = 64 * 1024
 /** Zstandard where that is smaller, the bytes themselves otherwise: so equal lengths say that nothing was packed. */
 export async function packPartition(raw: Uint8Array): Promise<Uint8Array> {
   if (raw.length < PACKED_BYTES_MIN) return raw
-  const options = { params: { [constants.ZSTD_c_compressionLevel]: PACKING_LEVEL }, chunkSize: chunkBytes(raw.length) }
-  const isSmall = raw.length <= PACKED_AT_ONCE_BYTES_MAX
-  const packed = isSmall ? zstdCompressSync(raw, options) : await compress(raw, options)
-  return packed.length < raw.length ? packed : raw
+  const packed = await packedWith(raw, chunkBytes(raw.length))
+  // Its frame ended with a chunk; with chunks of another size it does not.
+  const sound = endsWithNothing([packed]) ? await packedWith(raw, 3 * chunkBytes(raw.length)) : packed
+  return sound.length < raw.length && !endsWithNothing([sound]) ? sound : raw
+}
+
+async function packedWith(raw: Uint8Array, chunkSize: number): Promise<Uint8Array> {
+  const options = { params: { [constants.ZSTD_c_compressionLevel]: PACKING_LEVEL }, chunkSize }
+  return raw.length <= PACKED_AT_ONCE_BYTES_MAX ? zstdCompressSync(raw, options) : compress(raw, options)
 }
 
 /** @returns undefined when the bytes are not the packed form of so many. */

@@ -13,7 +13,7 @@ import { openCheckpoint, POOL_TASKS_MAX, verifiedPartitions, verifyPartitions } 
 import type { Slices } from './checkpoint-slices.ts'
 import { inOrder } from './checkpoint-slices.ts'
 import type { ReceivedPartitions } from './received-partitions.ts'
-import { ZstdLane } from './zstd-lane.ts'
+import { endsWithNothing, ZstdLane } from './zstd-lane.ts'
 
 /** Small partitions gather until so many bytes are written at once. */
 const WRITE_BYTES = 256 * 1024
@@ -175,6 +175,7 @@ async function packedIn(lane: ZstdLane, raw: Uint8Array): Promise<readonly Uint8
   if (raw.length < PACKED_BYTES_MIN) return [raw]
   // What packs to more is not used.
   const packed = present(await lane.run(raw, 2 * raw.length + PACKED_BYTES_MIN), 'whatever bytes can be packed')
+  if (endsWithNothing(packed)) return [await packPartition(raw)]
   return lengthOf(packed) < raw.length ? packed : [raw]
 }
 

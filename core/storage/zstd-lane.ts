@@ -1,9 +1,25 @@
 import type { Transform } from 'node:stream'
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib'
 import { assert } from '../base/assert.ts'
+import { concatBytes } from '../base/bytes.ts'
 
 /** What comes out shares buffers of this size. */
 const CHUNK_BYTES = 64 * 1024
+
+/** A frame of nothing: the magic number, two bytes of header, a last block of no bytes. Source: RFC 8878, 3.1.1. */
+const NOTHING = { bytes: 9, begin: [0x28, 0xb5, 0x2f, 0xfd], end: [0x01, 0x00, 0x00] } as const
+
+/**
+ * Whether what was packed ends with a frame of nothing. Node writes one behind a frame that ends where a chunk of its
+ * output does: it asks for more, and what it is given is the end of another frame. Unpacked in one go nothing comes of
+ * it; a lane stops at it. Bytes that end so by chance are taken for one, too.
+ */
+export function endsWithNothing(packed: readonly Uint8Array[]): boolean {
+  const end = concatBytes(packed.slice(-2).map((chunk) => chunk.subarray(-NOTHING.bytes))).subarray(-NOTHING.bytes)
+  const isAt = (offset: number, bytes: readonly number[]): boolean =>
+    bytes.every((byte, index) => end[offset + index] === byte)
+  return end.length === NOTHING.bytes && isAt(0, NOTHING.begin) && isAt(NOTHING.bytes - NOTHING.end.length, NOTHING.end)
+}
 
 /**
  * Packs, or unpacks, many byte strings one after the other, each a frame of its own, with one context of Zstandard.

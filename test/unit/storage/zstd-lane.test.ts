@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { concatBytes } from '../../../core/base/bytes.ts'
-import { ZstdLane } from '../../../core/storage/zstd-lane.ts'
+import { endsWithNothing, ZstdLane } from '../../../core/storage/zstd-lane.ts'
 
 const ANY = Number.POSITIVE_INFINITY
 
@@ -18,6 +18,23 @@ describe('a lane', () => {
     }
     packing.close()
     unpacking.close()
+  })
+
+  it('says so when what it packed ends with a frame of nothing, which no lane takes for part of it', async () => {
+    const noise = randomBytes(100_000)
+    let found = 0
+    for (let spare = -24; spare <= 4; spare += 1) {
+      const [packing, unpacking] = [ZstdLane.packing(1), ZstdLane.unpacking()]
+      const before = concatBytes((await packing.run(noise.subarray(0, 40_000), ANY)) ?? [])
+      const raw = noise.subarray(0, 65_536 - before.length + spare)
+      const chunks = (await packing.run(raw, ANY)) ?? []
+      if (endsWithNothing(chunks)) found += 1
+      else expect(concatBytes((await unpacking.run(concatBytes(chunks), raw.length)) ?? [])).toEqual(concatBytes([raw]))
+      packing.close()
+      unpacking.close()
+    }
+    // Where the frame ends with a chunk of the output.
+    expect(found).toBe(1)
   })
 
   it('stops at more bytes than were announced, and at what is no frame; nothing more comes of it then', async () => {
