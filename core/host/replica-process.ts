@@ -31,6 +31,7 @@ import { hostMessageSchema } from './protocol.ts'
 import { loadNewest } from './loading.ts'
 import { boundMemory } from './memory.ts'
 import { reportOf } from './report.ts'
+import { requestsGoOn } from './requests-go-on.ts'
 import { systemClock } from './system-clock.ts'
 import { createTell } from './telling.ts'
 import type { Tell } from './telling.ts'
@@ -137,6 +138,7 @@ async function startReplica(orders: ReplicaOrders, tell: Tell, faults: Faults | 
     folder,
     cluster,
     replica: self,
+    requestsGoOn: requestsGoOn(replica, () => performance.now()),
     onDamaged: (error) => {
       tell({ kind: 'trouble', message: error.message })
     },

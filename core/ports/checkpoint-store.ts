@@ -34,7 +34,7 @@ export interface CheckpointStore {
     readonly slot: Slot
     readonly timeMs: number
     readonly state: StateView
-    /** The replica can do little before it is written: as fast as can be, then, and not as gently. */
+    /** The replica can do little before it is written: not as gently then, and as fast as can be while nobody asks. */
     readonly isAwaited?: boolean | undefined
   }) => Promise<CheckpointInfo>
   /** Keeps a certificate with its checkpoint, durably. */

@@ -4,15 +4,16 @@ import { setImmediate, setTimeout } from 'node:timers/promises'
 const SLICE_MS = 1
 /** Cuts long work into slices: between them the loop serves whoever else waits. */
 export class Slices {
-  readonly #restMs: number
+  readonly #restMs: () => number
   #since = performance.now()
+  #resting: Promise<void> | undefined
 
   /**
-   * `restMs`: left to others after each slice, at least. Without it a process that has little else to do computes all
-   * the time, and takes the processor from those it shares the computer with; and the system gives the processor first
-   * to those who mostly wait, so that its own requests would wait, too.
+   * `restMs`: left to others after each slice, at least; asked before each rest. Without it a process that has little
+   * else to do computes all the time, and takes the processor from those it shares the computer with; and the system
+   * gives the processor first to those who mostly wait, so that its own requests would wait, too.
    */
-  constructor(restMs = 0) {
+  constructor(restMs: () => number = () => 0) {
     this.#restMs = restMs
   }
 
@@ -21,10 +22,18 @@ export class Slices {
     return performance.now() - this.#since >= SLICE_MS
   }
 
-  async pause(): Promise<void> {
-    if (this.#restMs > 0) await setTimeout(this.#restMs)
+  /** Several that work at the same time rest together, and share the next slice. */
+  pause(): Promise<void> {
+    this.#resting ??= this.#rest()
+    return this.#resting
+  }
+
+  async #rest(): Promise<void> {
+    const restMs = this.#restMs()
+    if (restMs > 0) await setTimeout(restMs)
     else await setImmediate()
     this.#since = performance.now()
+    this.#resting = undefined
   }
 }
 

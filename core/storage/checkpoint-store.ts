@@ -21,7 +21,10 @@ import { writeVerified } from './checkpoint-writing.ts'
 import { StorageError } from './errors.ts'
 import { ReceivedPartitions } from './received-partitions.ts'
 
-/** Unit: ms. A checkpoint of 100 MB takes some seconds of work of a millisecond each, and this after each. */
+/**
+ * Unit: ms. A checkpoint of 100 MB takes some seconds of work of a millisecond each, and this after each. So does what a
+ * transfer brings while requests go on: partitions are asked for as others are unpacked, so the sources rest, too.
+ */
 const REST_MS = 8
 
 export interface CheckpointStoreInit {
@@ -31,6 +34,8 @@ export interface CheckpointStoreInit {
   readonly replica: ReplicaId
   /** Told of each checkpoint or certificate that is found damaged, at opening or later; it is not listed any more. */
   readonly onDamaged?: (error: StorageError) => void
+  /** Whether others have requests to serve: what is received and written for a transfer leaves them time then. */
+  readonly requestsGoOn?: () => boolean
   /** How files are reached: as Node reaches them, unless a test breaks it. */
   readonly disk?: CheckpointDisk
 }
@@ -41,11 +46,11 @@ export interface CheckpointStoreInit {
  * @throws StorageError when one is of a newer format or of another cluster or replica, or the folder can't be used.
  */
 export async function openCheckpointStore(init: CheckpointStoreInit): Promise<CheckpointStore> {
-  const { cluster, replica, onDamaged = () => undefined, disk = nodeDisk } = init
+  const { cluster, replica, onDamaged = () => undefined, requestsGoOn = () => false, disk = nodeDisk } = init
   const folder = join(init.folder, 'checkpoints')
   const folderInit = { disk: guardedDisk(disk), folder, owner: { cluster, replica }, onDamaged }
   try {
-    return new FileCheckpointStore(folderInit, await openFolder(folderInit))
+    return new FileCheckpointStore(folderInit, await openFolder(folderInit), requestsGoOn)
   } catch (error) {
     throw atOpening(error)
   }
@@ -60,9 +65,9 @@ class FileCheckpointStore implements CheckpointStore {
   readonly #disk: CheckpointDisk
   readonly #held: Map<Slot, HeldCheckpoint>
   readonly #readers: Readers
-  readonly #slices = new Slices()
+  readonly #slices: Slices
   /** For what nobody waits for. */
-  readonly #calmSlices = new Slices(REST_MS)
+  readonly #calmSlices = new Slices(() => REST_MS)
   readonly #received = new ReceivedPartitions()
   #checkpoints: readonly CheckpointInfo[] = []
   #damaged: DamagedFile
@@ -71,9 +76,10 @@ class FileCheckpointStore implements CheckpointStore {
   readonly #leaving = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
-  constructor(init: FolderInit, { held, damaged }: OpenedFolder) {
+  constructor(init: FolderInit, { held, damaged }: OpenedFolder, requestsGoOn: () => boolean) {
     this.#init = init
     this.#disk = init.disk
+    this.#slices = new Slices(() => (requestsGoOn() ? REST_MS : 0))
     this.#held = held
     this.#damaged = damaged
     this.#readers = new Readers((slot) => openCheckpoint(init.disk, this.#named(checkpointName(slot, 'synod'))))
@@ -142,7 +148,8 @@ class FileCheckpointStore implements CheckpointStore {
     { rawBytes, digest }: { readonly rawBytes: number; readonly digest: Digest },
   ): Promise<readonly Entry[] | undefined> {
     if (rawBytes === 0) return packed.length === 0 && digest === EMPTY_PARTITION_DIGEST ? [] : undefined
-    if (this.#slices.spent) await this.#slices.pause()
+    // Of many who rested together, each looks again: one slice is not enough for all of them.
+    while (this.#slices.spent) await this.#slices.pause()
     const raw = await unpackPartition(packed, rawBytes)
     if (raw === undefined || (await digestOf(raw, this.#slices)) !== digest) return undefined
     const entries = await decodePartition(raw, this.#slices)

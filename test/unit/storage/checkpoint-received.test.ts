@@ -139,7 +139,7 @@ describe('a State that was received', () => {
 describe('slices', () => {
   it('rest after each for as long as was asked for, however long it took, or only go round the loop once', async () => {
     const rested = async (busyMs: number): Promise<number> => {
-      const slices = new Slices(8)
+      const slices = new Slices(() => 8)
       const startMs = performance.now()
       while (performance.now() - startMs < busyMs);
       expect(slices.spent).toBe(true)
@@ -159,5 +159,17 @@ describe('slices', () => {
       rests.push(performance.now() - pausedMs)
     }
     expect(Math.min(...rests)).toBeLessThan(7)
+  })
+
+  it('rest together where several work at the same time, and ask each time for how long', async () => {
+    const asked: number[] = []
+    const slices = new Slices(() => {
+      asked.push(asked.length)
+      return 2
+    })
+    await Promise.all(Array.from({ length: 50 }, () => slices.pause()))
+    expect(asked).toHaveLength(1)
+    await slices.pause()
+    expect(asked).toHaveLength(2)
   })
 })
