@@ -1,7 +1,7 @@
 import { InvariantError, assert } from '../base/assert.ts'
 import { messageOf } from '../base/errors.ts'
 import type { CanonicalValue } from '../model/canonical.ts'
-import { decodeCanonical, encodeCanonical, toCanonical } from '../model/canonical.ts'
+import { decodeCanonical, sizeOfCanonical, toCanonical } from '../model/canonical.ts'
 import type { Digest, HashFunction } from '../model/digest.ts'
 import type { Slot } from '../model/ids.ts'
 import { SLOT_NONE, slotAfter } from '../model/ids.ts'
@@ -176,7 +176,7 @@ export class Executor {
 
   #shown({ inputs, outputs: computed, repeats }: Computed, at: Pick<Place, 'slot' | 'timeMs'>): Executed {
     const outputs = this.#tellsLie(at.slot) ? computed.map((output) => this.#shownOutput(output)) : computed
-    const bytes = outputs.reduce((sum, output) => sum + encodeCanonical(output).length, 0)
+    const bytes = outputs.reduce((sum, output) => sum + sizeOfCanonical(output), 0)
     const digests = outputDigests(this.#hash, { inputs, repeats }, outputs)
     const digest = slotDigest(this.#hash, digests)
     const isCheckpoint = inputs.some(({ kind }) => kind === 'checkpoint')

@@ -1,7 +1,7 @@
 import { decode, encode } from 'cborg'
 import { InvariantError, assert } from '../base/assert.ts'
 import type { CanonicalValue } from './canonical-value.ts'
-import { hashCbor, isEncodingOf } from './cbor.ts'
+import { hashCbor, isEncodingOf, sizeOfCbor } from './cbor.ts'
 import type { Digest, HashFunction } from './digest.ts'
 import { isNestedWithin } from './nesting.ts'
 
@@ -75,6 +75,11 @@ export function encodeCanonical(value: CanonicalValue): Uint8Array {
 /** The hash of what `encodeCanonical` gives, which is not kept. */
 export function hashCanonical(hash: HashFunction, value: CanonicalValue): Digest {
   return hashCbor(hash, value)
+}
+
+/** How long what `encodeCanonical` gives is, which is not kept. Unit: bytes. */
+export function sizeOfCanonical(value: CanonicalValue): number {
+  return sizeOfCbor(value)
 }
 
 /** @throws InvariantError when the bytes are not the canonical encoding of a canonical value. */

@@ -22,6 +22,11 @@ export function hashCbor(hash: HashFunction, value: unknown): Digest {
   return hash(written(value))
 }
 
+/** Of the encoding, of which no copy is made. */
+export function sizeOfCbor(value: unknown): number {
+  return written(value).length
+}
+
 /** Whether these bytes are what the value is encoded to. */
 export function isEncodingOf(value: unknown, bytes: Uint8Array): boolean {
   return equalBytes(written(value), bytes)

@@ -47,8 +47,21 @@ export class DigestTree implements DigestTreeView {
     for (let below = this.#levelAt(0); below.length > 1; below = this.#levelAt(this.height)) {
       const count = Math.ceil(below.length / FAN_OUT)
       this.#levels.push([])
-      for (let index = 0; index < count; index += 1) this.#hashNode(this.height, index)
+      for (let index = 0; index < count; index += 1) this.#hashFirst(index)
     }
+  }
+
+  /** A node of the uppermost level so far. In a State of few keys most nodes are like the one before them. */
+  #hashFirst(index: number): void {
+    const [level, below] = [this.#levelAt(this.height), this.#levelAt(this.height - 1)]
+    const before = level[index - 1]
+    const first = index * FAN_OUT
+    const isLikeBefore = below
+      .slice(first, first + FAN_OUT)
+      .every((digest, child) => digest === below[first - FAN_OUT + child])
+    const isAsLong = first + FAN_OUT <= below.length
+    if (before !== undefined && isAsLong && isLikeBefore) level[index] = before
+    else this.#hashNode(this.height, index)
   }
 
   /** A tree of its own with the same leaves: what is replaced in one does not show in the other. */

@@ -1,7 +1,9 @@
 import type { Prng } from '../../core/base/prng.ts'
 import { auditedBytes } from '../../core/model/audit.ts'
-import { clusterId, replicaId } from '../../core/model/ids.ts'
+import type { Digest } from '../../core/model/digest.ts'
+import { clusterId, replicaId, type Slot } from '../../core/model/ids.ts'
 import type { Note } from '../../core/replica/effects.ts'
+import type { Replica } from '../../core/replica/replica.ts'
 import { testSigner } from '../support/memory-disk.ts'
 import type { AgreementChecker } from './checkers/agreement.ts'
 import { holds } from './checkers/violation.ts'
@@ -36,6 +38,7 @@ interface RepairsInit {
 export class Repairs {
   readonly #init: RepairsInit
   readonly #tried = new Map<SimulatedNode, number>()
+  readonly #scrubbed = new WeakMap<Replica, { readonly slot: Slot; readonly root: Digest }>()
 
   constructor(init: RepairsInit) {
     this.#init = init
@@ -76,13 +79,24 @@ export class Repairs {
   /** Whether every planted deviation is mended: by an audit, or because what was changed was written over. */
   get isMended(): boolean {
     const { nodes } = this.#init
-    const sound = nodes.find(({ machines, replica }) => replica !== undefined && !machines.isFlipped)?.replica
+    // What is cheap to see first: this is asked after every event.
+    if (nodes.some(({ replica }) => replica?.status.isQuarantined !== false)) return false
+    const sound = nodes.find(({ machines }) => !machines.isFlipped)?.replica
     return nodes.every(({ machines, replica }) => {
-      if (replica?.status.isQuarantined !== false) return false
       if (!machines.isFlipped) return true
-      const isLevel = replica.status.slotExecuted === sound?.status.slotExecuted
-      return isLevel && replica.scrubbedRoot() === sound.scrubbedRoot()
+      if (sound === undefined || replica?.status.slotExecuted !== sound.status.slotExecuted) return false
+      return this.#scrubbedRoot(replica) === this.#scrubbedRoot(sound)
     })
+  }
+
+  /** Hashed once a slot: nothing is tampered with any more when this is asked, so only Inputs change a State. */
+  #scrubbedRoot(replica: Replica): Digest {
+    const slot = replica.status.slotExecuted
+    const known = this.#scrubbed.get(replica)
+    if (known?.slot === slot) return known.root
+    const root = replica.scrubbedRoot()
+    this.#scrubbed.set(replica, { slot, root })
+    return root
   }
 
   /** The chaos is over: whoever stayed in quarantine is tried again. */

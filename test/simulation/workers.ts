@@ -7,6 +7,9 @@ export interface WorkerOrder {
   readonly range: SeedRange
 }
 
+/** Nearly all an event makes is dropped with it: room for many between two collections. */
+const SEMI_SPACE_MIB_MAX = 64
+
 /** A process of its own that runs seeds: on another core, or on a mutated core. */
 export class Worker {
   readonly #child: ChildProcess
@@ -14,7 +17,8 @@ export class Worker {
   constructor(options: { readonly mutant?: string } = {}) {
     const main = new URL('main.ts', import.meta.url)
     const mutant = options.mutant === undefined ? [] : ['--mutant', options.mutant]
-    this.#child = fork(main, ['--worker', ...mutant])
+    const execArgv = [...process.execArgv, `--max-semi-space-size=${SEMI_SPACE_MIB_MAX}`]
+    this.#child = fork(main, ['--worker', ...mutant], { execArgv })
   }
 
   /** @throws Error when the process ends before it has answered. */

@@ -39,6 +39,29 @@ describe('digest tree', () => {
     expect(fork.root).toBe(withLeaves([[40, 'pending'], [900, 'theirs']])) // prettier-ignore
   })
 
+  it('hashes nodes that are alike once, and a shorter one for itself', () => {
+    let hashes = 0
+    const counting: HashFunction = (bytes) => {
+      hashes += 1
+      return sha256(bytes)
+    }
+    const alike = (count: number): Digest[] => Array.from({ length: count }, () => leaf('empty'))
+    const whole = new DigestTree(counting, alike(LEAVES))
+    expect(hashes).toBe(2)
+    const grown = new DigestTree(sha256, leaves('other'))
+    for (let index = 0; index < LEAVES; index += 1) grown.replaceLeaf(index, leaf('empty'))
+    expect(whole.root).toBe(grown.root)
+    // Two nodes alike, and one of the first of their children only.
+    const short = new DigestTree(sha256, alike(2 * FAN_OUT + 6))
+    const [first, second, third] = short.childrenOf(2, 0)
+    expect(first).toBe(second)
+    expect(third).not.toBe(first)
+    // What was taken over goes its own way when a leaf of it changes.
+    whole.replaceLeaf(40, leaf('own'))
+    grown.replaceLeaf(40, leaf('own'))
+    expect(whole.root).toBe(grown.root)
+  })
+
   it('changes its root with any single leaf', () => {
     const tree = new DigestTree(sha256, leaves('a'))
     const roots = new Set([tree.root])
