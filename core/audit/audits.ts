@@ -2,8 +2,7 @@ import { unreachable } from '../base/assert.ts'
 import type { AuditReport } from '../model/audit.ts'
 import { auditedBytes } from '../model/audit.ts'
 import { hashCanonical } from '../model/canonical.ts'
-import type { Configuration } from '../model/configuration.ts'
-import { isMember } from '../model/configuration.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { Digest, HashFunction } from '../model/digest.ts'
 import type { ClusterId, ReplicaId, Slot } from '../model/ids.ts'
 import { SLOT_NONE } from '../model/ids.ts'
@@ -29,7 +28,7 @@ const INSPECTED_MS_MAX = 2_000
 interface AuditsInit {
   readonly self: ReplicaId
   readonly cluster: ClusterId
-  readonly configuration: Configuration
+  readonly configurations: Configurations
   readonly hash: HashFunction
   readonly signing: {
     readonly sign: (bytes: Uint8Array) => Uint8Array
@@ -86,7 +85,7 @@ export class Audits {
   constructor(init: AuditsInit) {
     this.#init = init
     this.#counter = new AuditCounter(init.policy)
-    this.#reports = new Reports(init.configuration)
+    this.#reports = new Reports(init.configurations)
     this.#quarantined = init.isQuarantined
     this.#outputs = this.#noOutputs()
     this.#emit = (effect) => {
@@ -173,7 +172,7 @@ export class Audits {
 
   message(from: ReplicaId, message: AuditMessage, nowMs: number): readonly AuditEffect[] {
     this.#nowMs = nowMs
-    if (!this.#isDisabled && isMember(this.#init.configuration, from)) this.#hear(from, message)
+    if (!this.#isDisabled && this.#init.configurations.isMember(from)) this.#hear(from, message)
     return this.#take()
   }
 
@@ -244,7 +243,7 @@ export class Audits {
   }
 
   #report(scrub: Scrub): void {
-    const { self, cluster, configuration, signing } = this.#init
+    const { self, cluster, configurations, signing } = this.#init
     const { slot, findings } = scrub
     const report = { replica: self, findings, signature: signing.sign(auditedBytes({ cluster, slot, findings })) }
     this.#slotReported = slot
@@ -252,7 +251,7 @@ export class Audits {
     // Who reported it long ago, when this one was away, is asked soon.
     this.#askedMs = this.#nowMs - ASK_AGAIN_MS + ASK_FIRST_MS
     this.#reports.add(slot, report)
-    for (const { replica } of configuration.members) if (replica !== self) this.#tell(replica, slot, report)
+    for (const to of configurations.others(self)) this.#tell(to, slot, report)
     this.#judge(slot)
   }
 

@@ -1,8 +1,7 @@
 import type { AuditReport, Findings } from '../model/audit.ts'
 import { isSameFindings } from '../model/audit.ts'
-import type { Configuration } from '../model/configuration.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
-import { Quorum } from '../model/quorum.ts'
 
 /** AUDITs whose reports are kept of each member: a replica that lags is compared when it gets there. */
 export const SLOTS_MAX = 256
@@ -16,14 +15,12 @@ export interface Verdict {
 
 /** The members' reports of each AUDIT, and what a majority of them says. */
 export class Reports {
-  readonly #configuration: Configuration
-  readonly #quorum: Quorum
+  readonly #configurations: Configurations
   /** By member, so that none of them can crowd out what another said. */
   readonly #reports = new Map<ReplicaId, Map<Slot, AuditReport>>()
 
-  constructor(configuration: Configuration) {
-    this.#configuration = configuration
-    this.#quorum = new Quorum(configuration)
+  constructor(configurations: Configurations) {
+    this.#configurations = configurations
   }
 
   /**
@@ -47,12 +44,13 @@ export class Reports {
 
   /** In the order of the members. */
   of(slot: Slot): readonly AuditReport[] {
-    return this.#configuration.members.flatMap(({ replica }) => this.find(slot, replica) ?? [])
+    return this.#configurations.at(slot).members.flatMap(({ replica }) => this.find(slot, replica) ?? [])
   }
 
   missing(slot: Slot): readonly ReplicaId[] {
-    return this.#configuration.members
-      .map(({ replica }) => replica)
+    return this.#configurations
+      .at(slot)
+      .members.map(({ replica }) => replica)
       .filter((replica) => this.find(slot, replica) === undefined)
   }
 
@@ -69,15 +67,16 @@ export class Reports {
 
   verdict(slot: Slot): Verdict {
     const reports = this.of(slot)
+    const quorum = this.#configurations.quorumAt(slot)
     let most = 0
     for (const { findings } of reports) {
       const agreeing = reports.filter((other) => isSameFindings(other.findings, findings)).map(({ replica }) => replica)
       most = Math.max(most, agreeing.length)
-      if (!this.#quorum.isReached(agreeing)) continue
+      if (!quorum.isReached(agreeing)) continue
       const deviating = reports.map(({ replica }) => replica).filter((replica) => !agreeing.includes(replica))
       return { verdict: deviating.length === 0 ? 'agrees' : 'deviation', agreeing, deviating, majority: findings }
     }
-    const isOpen = this.#quorum.isReachable(most, this.missing(slot).length)
+    const isOpen = quorum.isReachable(most, this.missing(slot).length)
     return { verdict: isOpen ? 'open' : 'no-majority', agreeing: [], deviating: [], majority: undefined }
   }
 }

@@ -1,10 +1,9 @@
 import type { Attestation, Certificate, CheckpointInfo } from '../model/checkpoint.ts'
 import { attestedBytes } from '../model/checkpoint.ts'
-import type { Configuration } from '../model/configuration.ts'
+import type { Configurations } from '../model/configurations.ts'
 import { isMember } from '../model/configuration.ts'
 import type { Digest } from '../model/digest.ts'
 import type { ClusterId, ReplicaId, Slot } from '../model/ids.ts'
-import { Quorum } from '../model/quorum.ts'
 
 /** Attestations kept of each member: the newest, since members may be slower or faster than this one. */
 const SLOTS_MAX = 8
@@ -18,20 +17,18 @@ export interface Signing {
 export interface AttestationsInit {
   readonly self: ReplicaId
   readonly cluster: ClusterId
-  readonly configuration: Configuration
+  readonly configurations: Configurations
   readonly signing: Signing
 }
 
 /** Who vouches for which root at which slot, until a majority vouches for one. */
 export class Attestations {
   readonly #init: AttestationsInit
-  readonly #quorum: Quorum
   /** By member, so that none of them can crowd out what another said. */
   readonly #heard = new Map<ReplicaId, Map<Slot, { readonly root: Digest; readonly signature: Uint8Array }>>()
 
   constructor(init: AttestationsInit) {
     this.#init = init
-    this.#quorum = new Quorum(init.configuration)
   }
 
   /** This replica vouches for a checkpoint of its own, which it has verified on its disk. */
@@ -47,9 +44,9 @@ export class Attestations {
     from: ReplicaId,
     heard: { readonly slot: Slot; readonly root: Digest; readonly signature: Uint8Array },
   ): boolean {
-    const { cluster, configuration, signing } = this.#init
+    const { cluster, configurations, signing } = this.#init
     const { slot, root, signature } = heard
-    if (!isMember(configuration, from)) return false
+    if (!isMember(configurations.at(slot), from)) return false
     if (!signing.verify(from, attestedBytes({ cluster, slot, root }), signature)) return false
     this.#note(from, heard)
     return true
@@ -63,7 +60,7 @@ export class Attestations {
     })
     for (const { root } of heard) {
       const agreeing = heard.filter((other) => other.root === root)
-      if (!this.#quorum.isReached(agreeing.map(({ replica }) => replica))) continue
+      if (!this.#init.configurations.quorumAt(slot).isReached(agreeing.map(({ replica }) => replica))) continue
       return { slot, root, attestations: agreeing.map(({ replica, signature }) => ({ replica, signature })) }
     }
     return undefined
@@ -71,17 +68,18 @@ export class Attestations {
 
   /** Members whose attestation of the slot has not come. */
   missing(slot: Slot): readonly ReplicaId[] {
-    return this.#init.configuration.members
-      .map(({ replica }) => replica)
+    return this.#init.configurations
+      .at(slot)
+      .members.map(({ replica }) => replica)
       .filter((replica) => this.#heard.get(replica)?.has(slot) !== true)
   }
 
   /** Whether a majority of the members really signed it. */
   isValid({ slot, root, attestations }: Certificate): boolean {
-    const { cluster, signing } = this.#init
+    const { cluster, configurations, signing } = this.#init
     const bytes = attestedBytes({ cluster, slot, root })
     const signers = attestations.filter(({ replica, signature }) => signing.verify(replica, bytes, signature))
-    return this.#quorum.isReached(signers.map(({ replica }) => replica))
+    return configurations.quorumAt(slot).isReached(signers.map(({ replica }) => replica))
   }
 
   #note(

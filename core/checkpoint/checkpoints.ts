@@ -1,5 +1,5 @@
 import type { Certificate, CheckpointInfo } from '../model/checkpoint.ts'
-import type { Configuration } from '../model/configuration.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { Digest, HashFunction } from '../model/digest.ts'
 import type { ClusterId, ReplicaId, Slot } from '../model/ids.ts'
 import { SLOT_NONE } from '../model/ids.ts'
@@ -31,7 +31,7 @@ type WriteEffect = Extract<CheckpointEffect, { kind: 'checkpoint' }>
 interface CheckpointsInit {
   readonly self: ReplicaId
   readonly cluster: ClusterId
-  readonly configuration: Configuration
+  readonly configurations: Configurations
   readonly hash: HashFunction
   readonly signing: Signing
   readonly policy: CheckpointPolicy
@@ -82,7 +82,7 @@ export class Checkpoints {
     }
     this.#source = new Source({ retention: this.#retention, checkpoints: () => this.#infos, emit })
     this.#transfer = new Transfer({
-      others: init.configuration.members.map(({ replica }) => replica).filter((replica) => replica !== init.self),
+      others: () => init.configurations.others(init.self),
       hash: init.hash,
       isValid: (certificate) => this.#attestations.isValid(certificate),
       emit,
@@ -328,9 +328,8 @@ export class Checkpoints {
     const { signature } = this.#attestations.own(info)
     if (info.certificate !== undefined) return
     const message = { kind: 'attestation', slot: info.slot, root: info.root, signature } as const
-    for (const { replica: to } of this.#init.configuration.members) {
-      if (to !== this.#init.self) this.#effects.push({ kind: 'send', to, message })
-    }
+    const { configurations, self } = this.#init
+    for (const to of configurations.others(self)) this.#effects.push({ kind: 'send', to, message })
   }
 
   /** What this replica knows of a slot: its own attestation, and a certificate. */
@@ -351,8 +350,9 @@ export class Checkpoints {
    */
   #passOn(certificate: Certificate, from: ReplicaId): void {
     const message = { kind: 'certificate', certificate } as const
-    for (const { replica: to } of this.#init.configuration.members) {
-      if (to !== this.#init.self && to !== from) this.#effects.push({ kind: 'send', to, message })
+    const { configurations, self } = this.#init
+    for (const to of configurations.others(self)) {
+      if (to !== from) this.#effects.push({ kind: 'send', to, message })
     }
   }
 

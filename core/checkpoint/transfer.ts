@@ -62,7 +62,8 @@ export interface TransferProgress {
 }
 
 interface TransferInit {
-  readonly others: readonly ReplicaId[]
+  /** All members of the latest configuration but this one. */
+  readonly others: () => readonly ReplicaId[]
   readonly hash: HashFunction
   readonly isValid: (certificate: Certificate) => boolean
   readonly emit: CheckpointSink
@@ -122,18 +123,18 @@ export class Transfer {
     this.#slotMin = slotMin
     this.#bytes = 0
     this.#staging = new Staging(this.#init.hash, own)
-    if (this.#init.others.length === 0) this.#note({ kind: 'state-lost' })
+    if (this.#init.others().length === 0) this.#note({ kind: 'state-lost' })
     this.#seek()
   }
 
   offered(from: ReplicaId, offer: CheckpointOffer, nowMs: number): void {
     this.#nowMs = nowMs
     const phase = this.#phase
-    if (phase.kind === 'idle' || !this.#init.others.includes(from)) return
+    if (phase.kind === 'idle' || !this.#init.others().includes(from)) return
     if (offer.certificate.slot < (this.#slotMin ?? 0) || !this.#init.isValid(offer.certificate)) return
     if (phase.kind === 'seeking') {
       phase.offers.set(from, offer)
-      if (phase.offers.size === this.#init.others.length) this.#choose()
+      if (phase.offers.size === this.#init.others().length) this.#choose()
     } else if (phase.kind !== 'writing') {
       const { certificate } = phase.target
       // Another member has the same checkpoint by now.
@@ -295,7 +296,7 @@ export class Transfer {
     if (this.#nowMs - asking.askedMs < ASK_AGAIN_MS) return
     asking.askedMs = this.#nowMs
     const slotMin = present(this.#slotMin, SLOT_MIN)
-    for (const to of this.#init.others) {
+    for (const to of this.#init.others()) {
       if (this.#sources.has(to) || this.#refuted.has(to)) continue
       this.#init.emit({ kind: 'send', to, message: { kind: 'checkpoint-request', slotMin } })
     }
@@ -387,7 +388,7 @@ export class Transfer {
   /** Members that were away may have the same checkpoint; when nobody has it any more, a newer one is looked for. */
   #lookForSources(): void {
     if (this.#phase.kind === 'idle' || this.#phase.kind === 'writing') return
-    if (this.#sources.size === this.#init.others.length) return
+    if (this.#sources.size === this.#init.others().length) return
     this.#ask(this.#looking)
     if (this.#sources.size > 0) this.#sourcelessMs = undefined
     else {

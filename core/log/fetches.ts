@@ -22,7 +22,7 @@ export interface Fetch extends Range {
  * time, the lowest missing first. A member that stays silent or has nothing is passed over for the others.
  */
 export class Fetches {
-  readonly #others: readonly ReplicaId[]
+  readonly #others: () => readonly ReplicaId[]
   readonly #asked = new Map<ReplicaId, Range & { readonly atMs: number }>()
   /** Came before slots that go before them. */
   #held: readonly Range[] = []
@@ -36,7 +36,7 @@ export class Fetches {
   #slotDecided: Slot = SLOT_NONE
   #source: ReplicaId | undefined
 
-  constructor(others: readonly ReplicaId[]) {
+  constructor(others: () => readonly ReplicaId[]) {
     this.#others = others
   }
 
@@ -118,7 +118,7 @@ export class Fetches {
   }
 
   #beginAgain(nowMs: number): void {
-    if (this.#asked.size > 0 || this.#others.some((member) => !this.#passedOver.has(member))) return
+    if (this.#asked.size > 0 || this.#others().some((member) => !this.#passedOver.has(member))) return
     this.#exhaustedMs ??= nowMs
     if (nowMs - this.#exhaustedMs < REQUEST_RETRY_MS) return
     this.#exhaustedMs = undefined
@@ -127,7 +127,7 @@ export class Fetches {
 
   /** Who may be asked now: first whoever told of the slots, last those that were silent. */
   #idle(): readonly ReplicaId[] {
-    const idle = this.#others.filter((member) => !this.#asked.has(member) && !this.#passedOver.has(member))
+    const idle = this.#others().filter((member) => !this.#asked.has(member) && !this.#passedOver.has(member))
     const rank = (member: ReplicaId): number => {
       return (this.#silent.has(member) ? 2 : 0) + (member === this.#source ? 0 : 1)
     }

@@ -2,6 +2,7 @@ import { assert, unreachable } from '../base/assert.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { Ballot } from '../model/ballot.ts'
 import type { Certificate } from '../model/checkpoint.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { SLOT_NONE, slotAfter, slot as toSlot } from '../model/ids.ts'
 import { LIMITS } from '../model/limits.ts'
@@ -35,7 +36,7 @@ interface Chosen {
 
 interface LogInit {
   readonly self: ReplicaId
-  readonly members: readonly ReplicaId[]
+  readonly configurations: Configurations
   readonly memory?: LogMemory | undefined
   /** The lowest slot with a batch on its way to the disk: what is read there of it may be an older one. */
   readonly slotUnsynced?: () => Slot | undefined
@@ -48,7 +49,7 @@ interface LogInit {
  * Source: Chandra et al., Paxos Made Live (2007), 5.1 (handling gaps by asking other replicas) and 5.5 (dropping the log).
  */
 export class Log {
-  readonly #members: readonly ReplicaId[]
+  readonly #configurations: Configurations
   readonly #recent: RecentBatches
   /** Taken back from the durable log, and not known to be decided yet. */
   readonly #undecided = new Map<Slot, Chosen>()
@@ -65,9 +66,9 @@ export class Log {
 
   constructor(init: LogInit) {
     this.#recent = new RecentBatches(init.memory)
-    this.#members = init.members
+    this.#configurations = init.configurations
     this.#slotUnsynced = init.slotUnsynced ?? (() => undefined)
-    this.#fetches = new Fetches(init.members.filter((member) => member !== init.self))
+    this.#fetches = new Fetches(() => init.configurations.others(init.self))
   }
 
   get slotDecided(): Slot {
@@ -167,7 +168,7 @@ export class Log {
   }
 
   message(from: ReplicaId, message: LogMessage, nowMs: number): readonly LogEffect[] {
-    if (!this.#members.includes(from)) return []
+    if (!this.#configurations.isMember(from)) return []
     switch (message.kind) {
       case 'log-request':
         this.#answer(from, message.slotFrom, message.slotTo)

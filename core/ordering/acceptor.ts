@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { Ballot } from '../model/ballot.ts'
 import { BALLOT_NONE, compareBallots, sameBallot } from '../model/ballot.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { SLOT_NONE, slotAfter, slot as toSlot } from '../model/ids.ts'
 import { LIMITS } from '../model/limits.ts'
@@ -18,14 +19,14 @@ const SLOTS_AHEAD_MAX = 2 * LIMITS.windowSlotsMax
  * Source: Lamport, Paxos Made Simple (2001), 2.2, P1a and the two phases.
  */
 export class Acceptor {
-  readonly #members: readonly ReplicaId[]
+  readonly #configurations: Configurations
   readonly #emit: OrderingSink
   #promised: Ballot = BALLOT_NONE
   #slotDecided: Slot = SLOT_NONE
   readonly #accepted = new Map<Slot, AcceptedEntry>()
 
-  constructor(members: readonly ReplicaId[], emit: OrderingSink) {
-    this.#members = members
+  constructor(configurations: Configurations, emit: OrderingSink) {
+    this.#configurations = configurations
     this.#emit = emit
   }
 
@@ -78,7 +79,8 @@ export class Acceptor {
     if (slot <= this.#slotDecided || slot > this.#slotDecided + SLOTS_AHEAD_MAX) return true
     const before = this.#accepted.get(slot)
     const again = before !== undefined && sameBallot(before.ballot, ballot)
-    const then = this.#members.map((to): AddressedReply => ({ to, message: { kind: 'accepted', ballot, slot } }))
+    const { members } = this.#configurations.latest
+    const then = members.map(({ replica: to }): AddressedReply => ({ to, message: { kind: 'accepted', ballot, slot } }))
     if (!again) this.#accepted.set(slot, { slot, ballot, value })
     // A repeated accept may overtake the sync of the first: the answer waits behind a record of its own.
     this.#emit({

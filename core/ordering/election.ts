@@ -1,8 +1,8 @@
 import type { Prng } from '../base/prng.ts'
 import type { Ballot } from '../model/ballot.ts'
 import { BALLOT_NONE, compareBallots, sameBallot } from '../model/ballot.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
-import type { Quorum } from '../model/quorum.ts'
 import type { AbdicationReason, OrderingMessage } from '../wire/ordering.ts'
 import type { ElectionCause, OrderingSink } from './effects.ts'
 import { ORDERING_TIMING } from './timing.ts'
@@ -12,8 +12,7 @@ type PreVoteReply = Extract<OrderingMessage, { kind: 'pre-vote-reply' }>
 
 interface ElectionInit {
   readonly self: ReplicaId
-  readonly members: readonly ReplicaId[]
-  readonly quorum: Quorum
+  readonly configurations: Configurations
   readonly prng: Prng
   readonly emit: OrderingSink
 }
@@ -152,7 +151,7 @@ export class Election {
       granted: new Set([this.#init.self]),
     }
     const message = { kind: 'pre-vote', ballot: this.#asking.ballot, slotDecided } as const
-    for (const to of this.#init.members) if (to !== this.#init.self) this.#init.emit({ kind: 'send', to, message })
+    for (const to of this.#init.configurations.others(this.#init.self)) this.#init.emit({ kind: 'send', to, message })
   }
 
   preVote(from: ReplicaId, message: PreVote, context: { readonly promised: Ballot; readonly nowMs: number }): void {
@@ -184,7 +183,8 @@ export class Election {
   }
 
   #elected(): Ballot | undefined {
-    if (this.#asking === undefined || !this.#init.quorum.isReached(this.#asking.granted)) return undefined
+    if (this.#asking === undefined || !this.#init.configurations.quorum.isReached(this.#asking.granted))
+      return undefined
     this.#asking = undefined
     return { round: this.#roundSeen + 1, proposer: this.#init.self }
   }

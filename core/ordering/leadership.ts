@@ -1,14 +1,13 @@
 import type { Ballot } from '../model/ballot.ts'
 import { sameBallot } from '../model/ballot.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
-import type { Quorum } from '../model/quorum.ts'
 import type { LeaseInit, OrderingSink } from './effects.ts'
 import { ORDERING_TIMING } from './timing.ts'
 
 interface LeadershipInit {
   readonly self: ReplicaId
-  readonly members: readonly ReplicaId[]
-  readonly quorum: Quorum
+  readonly configurations: Configurations
   readonly emit: OrderingSink
   readonly lease: LeaseInit | undefined
 }
@@ -67,11 +66,11 @@ export class Leadership {
 
   /** A turn of the clock. @returns false when the quorum is lost. */
   tick(slotDecided: Slot, nowMs: number): boolean {
-    const heard = this.#init.members.filter((member) => {
+    const heard = this.#members().filter((member) => {
       const heardMs = member === this.#init.self ? nowMs : (this.#answers.get(member)?.heardMs ?? this.#sinceMs)
       return nowMs - heardMs < ORDERING_TIMING.leaderSilenceMs
     })
-    if (!this.#init.quorum.isReached(heard)) return false
+    if (!this.#init.configurations.quorum.isReached(heard)) return false
     if (nowMs - this.#beatMs >= ORDERING_TIMING.heartbeatMs) this.#send(slotDecided, nowMs)
     return true
   }
@@ -124,17 +123,17 @@ export class Leadership {
       this.#sentMs.delete(beat)
     }
     const message = { kind: 'heartbeat', ballot: this.#ballot, beat: this.#beat, slotDecided } as const
-    for (const to of this.#init.members) if (to !== this.#init.self) this.#init.emit({ kind: 'send', to, message })
+    for (const to of this.#init.configurations.others(this.#init.self)) this.#init.emit({ kind: 'send', to, message })
   }
 
   #settle(): void {
     this.#confirmations = this.#confirmations.filter((confirmation) => {
       const { beat, number, slot } = confirmation
       if (beat > this.#beat) return true
-      const reached = this.#init.members.filter(
+      const reached = this.#members().filter(
         (member) => member === this.#init.self || (this.#answers.get(member)?.beat ?? 0) >= beat,
       )
-      if (!this.#init.quorum.isReached(reached)) return true
+      if (!this.#init.configurations.quorum.isReached(reached)) return true
       this.#init.emit({ kind: 'confirmed', number, slot })
       return false
     })
@@ -144,11 +143,15 @@ export class Leadership {
   #holdsLease(nowMs: number): boolean {
     if (this.#init.lease === undefined) return false
     const lengthMs = ORDERING_TIMING.electionMsMin - this.#init.lease.clockBoundMs
-    const holding = this.#init.members.filter((member) => {
+    const holding = this.#members().filter((member) => {
       if (member === this.#init.self) return true
       const answer = this.#answers.get(member)
       return answer !== undefined && answer.beat >= this.#leaseBeatMin && nowMs - answer.sentMs < lengthMs
     })
-    return this.#init.quorum.isReached(holding)
+    return this.#init.configurations.quorum.isReached(holding)
+  }
+
+  #members(): readonly ReplicaId[] {
+    return this.#init.configurations.latest.members.map(({ replica }) => replica)
   }
 }

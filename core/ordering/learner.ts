@@ -1,9 +1,9 @@
 import type { Ballot } from '../model/ballot.ts'
 import { compareBallots, sameBallot } from '../model/ballot.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { SLOT_NONE, slot as toSlot } from '../model/ids.ts'
 import { LIMITS } from '../model/limits.ts'
-import type { Quorum } from '../model/quorum.ts'
 import type { Acceptor } from './acceptor.ts'
 import type { OrderingSink } from './effects.ts'
 
@@ -15,15 +15,19 @@ const SLOTS_AHEAD_MAX = 4 * LIMITS.windowSlotsMax
  * Source: Lamport, Paxos Made Simple (2001), 2.3 (each acceptor tells all learners).
  */
 export class Learner {
-  readonly #quorum: Quorum
+  readonly #configurations: Configurations
   readonly #acceptor: Acceptor
   readonly #emit: OrderingSink
   #slotDecided: Slot = SLOT_NONE
   /** Per slot: the highest ballot in which each replica accepted. */
   readonly #heard = new Map<Slot, Map<ReplicaId, Ballot>>()
 
-  constructor(init: { readonly quorum: Quorum; readonly acceptor: Acceptor; readonly emit: OrderingSink }) {
-    this.#quorum = init.quorum
+  constructor(init: {
+    readonly configurations: Configurations
+    readonly acceptor: Acceptor
+    readonly emit: OrderingSink
+  }) {
+    this.#configurations = init.configurations
     this.#acceptor = init.acceptor
     this.#emit = init.emit
   }
@@ -54,10 +58,11 @@ export class Learner {
   check(slot: Slot): void {
     const heard = this.#heard.get(slot)
     const entry = this.#acceptor.accepted(slot)
-    if (heard === undefined || entry === undefined || heard.size < this.#quorum.size) return
+    const { quorum } = this.#configurations
+    if (heard === undefined || entry === undefined || heard.size < quorum.size) return
     for (const ballot of heard.values()) {
       const agreeing = [...heard].filter(([, other]) => sameBallot(other, ballot)).map(([replica]) => replica)
-      if (!this.#quorum.isReached(agreeing)) continue
+      if (!quorum.isReached(agreeing)) continue
       // What is chosen in a ballot is what every higher ballot proposes: an entry of a lower one proves nothing.
       if (compareBallots(entry.ballot, ballot) < 0) continue
       this.#emit({ kind: 'chosen', slot, ballot, value: entry.value })

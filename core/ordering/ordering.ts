@@ -2,11 +2,9 @@ import { unreachable } from '../base/assert.ts'
 import type { Prng } from '../base/prng.ts'
 import type { Ballot } from '../model/ballot.ts'
 import { BALLOT_NONE, compareBallots } from '../model/ballot.ts'
-import type { Configuration } from '../model/configuration.ts'
-import { isMember } from '../model/configuration.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { SLOT_NONE } from '../model/ids.ts'
-import { Quorum } from '../model/quorum.ts'
 import type { LogRecord } from '../model/record.ts'
 import type { AbdicationReason, OrderingMessage } from '../wire/ordering.ts'
 import { Acceptor } from './acceptor.ts'
@@ -19,7 +17,7 @@ import { ORDERING_TIMING } from './timing.ts'
 
 export interface OrderingInit {
   readonly self: ReplicaId
-  readonly configuration: Configuration
+  readonly configurations: Configurations
   readonly prng: Prng
   /** Off when absent. The same at every member. */
   readonly lease?: LeaseInit | undefined
@@ -36,7 +34,7 @@ type ProtocolMessage = Exclude<OrderingMessage, { kind: 'forward' | 'busy' }>
  */
 export class Ordering {
   readonly #self: ReplicaId
-  readonly #configuration: Configuration
+  readonly #configurations: Configurations
   readonly #acceptor: Acceptor
   readonly #learner: Learner
   readonly #proposer: Proposer
@@ -54,23 +52,20 @@ export class Ordering {
   /** Its State is not here: it may follow, and is not to lead. */
   #isUnfit = false
 
-  constructor({ self, configuration, prng, lease }: OrderingInit) {
-    const members = configuration.members.map((member) => member.replica)
-    const quorum = new Quorum(configuration)
+  constructor({ self, configurations, prng, lease }: OrderingInit) {
     const emit = (effect: OrderingEffect): void => {
       this.#effects.push(effect)
     }
     this.#self = self
-    this.#configuration = configuration
-    this.#acceptor = new Acceptor(members, emit)
-    this.#learner = new Learner({ quorum, acceptor: this.#acceptor, emit })
-    this.#election = new Election({ self, members, quorum, prng, emit })
-    this.#leadership = new Leadership({ self, members, quorum, emit, lease })
+    this.#configurations = configurations
+    this.#acceptor = new Acceptor(configurations, emit)
+    this.#learner = new Learner({ configurations, acceptor: this.#acceptor, emit })
+    this.#election = new Election({ self, configurations, prng, emit })
+    this.#leadership = new Leadership({ self, configurations, emit, lease })
     this.#hasLease = lease !== undefined
     this.#proposer = new Proposer({
       self,
-      members,
-      quorum,
+      configurations,
       emit,
       toSelf: (message) => {
         this.#receive(self, message)
@@ -190,7 +185,7 @@ export class Ordering {
 
   message(from: ReplicaId, message: ProtocolMessage, nowMs: number): readonly OrderingEffect[] {
     this.#nowMs = nowMs
-    if (isMember(this.#configuration, from)) this.#receive(from, message)
+    if (this.#configurations.isMember(from)) this.#receive(from, message)
     return this.#take()
   }
 
@@ -259,8 +254,8 @@ export class Ordering {
     for (const to of this.#others()) this.#effects.push({ kind: 'send', to, message })
   }
 
-  #others(): ReplicaId[] {
-    return this.#configuration.members.map(({ replica }) => replica).filter((replica) => replica !== this.#self)
+  #others(): readonly ReplicaId[] {
+    return this.#configurations.others(this.#self)
   }
 
   #receive(from: ReplicaId, message: ProtocolMessage): void {

@@ -2,10 +2,10 @@ import { assert } from '../base/assert.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { Ballot } from '../model/ballot.ts'
 import { sameBallot } from '../model/ballot.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { SLOT_NONE, slotAfter, slot as toSlot } from '../model/ids.ts'
 import { LIMITS } from '../model/limits.ts'
-import type { Quorum } from '../model/quorum.ts'
 import { NOOP_BATCH } from '../wire/batch.ts'
 import type { AcceptedEntry, OrderingMessage } from '../wire/ordering.ts'
 import type { ElectionReason, OrderingSink } from './effects.ts'
@@ -45,8 +45,7 @@ interface InFlight {
 
 interface ProposerInit {
   readonly self: ReplicaId
-  readonly members: readonly ReplicaId[]
-  readonly quorum: Quorum
+  readonly configurations: Configurations
   readonly emit: OrderingSink
   /** Brings a message to this replica's own acceptor. */
   readonly toSelf: (message: Prepare | Accept) => void
@@ -128,7 +127,7 @@ export class Proposer {
     phase.promises.add(from, message)
     const complete = phase.promises.complete()
     // Its own promise must be durable too, or it could draw this ballot a second time after a crash.
-    if (!complete.includes(this.#init.self) || !this.#init.quorum.isReached(complete)) return
+    if (!complete.includes(this.#init.self) || !this.#init.configurations.quorum.isReached(complete)) return
     const farthest = phase.promises.farthest()
     assert(farthest !== undefined, 'a quorum has a farthest member')
     this.#phase = {
@@ -250,7 +249,7 @@ export class Proposer {
     return this.#ballot !== undefined && sameBallot(ballot, this.#ballot)
   }
 
-  #others(): ReplicaId[] {
-    return this.#init.members.filter((member) => member !== this.#init.self)
+  #others(): readonly ReplicaId[] {
+    return this.#init.configurations.others(this.#init.self)
   }
 }

@@ -1,5 +1,5 @@
 import type { Ballot } from '../model/ballot.ts'
-import type { Configuration } from '../model/configuration.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { Digest, HashFunction } from '../model/digest.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import type { Input } from '../model/input.ts'
@@ -48,7 +48,7 @@ interface AddressedOutput {
 
 interface VotesInit {
   readonly self: ReplicaId
-  readonly configuration: Configuration
+  readonly configurations: Configurations
   readonly hash: HashFunction
 }
 
@@ -100,9 +100,10 @@ export class Votes {
     const early = this.#early.get(executed.slot)
     this.#early.delete(executed.slot)
     if (!context.isProxy) return undefined
-    const { configuration, hash, self } = this.#init
+    const { configurations, hash, self } = this.#init
     const { slot, ballot, timeMs, inputs, digest, signature } = executed
     const own = context.isCounted && signature !== undefined ? { digest, signature } : undefined
+    const configuration = configurations.at(slot)
     const tally = new Tally({ configuration, hash, inputs, abstainer: own === undefined ? self : undefined })
     tally.own(digest, executed)
     if (own !== undefined) tally.vote(self, own, context.nowMs)

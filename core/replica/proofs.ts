@@ -1,9 +1,8 @@
-import type { Configuration } from '../model/configuration.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { Digest } from '../model/digest.ts'
 import type { ClusterId, ReplicaId } from '../model/ids.ts'
 import type { Output } from '../model/output.ts'
 import type { Proof, VoteSignature } from '../model/proof.ts'
-import { Quorum } from '../model/quorum.ts'
 import { votedBytes } from '../model/vote.ts'
 import type { Endorsement, Tally } from '../output/tally.ts'
 import type { SlotUnderVote } from '../output/votes.ts'
@@ -12,7 +11,7 @@ import type { Note } from './effects.ts'
 
 interface ProofsInit {
   readonly cluster: ClusterId
-  readonly configuration: Configuration
+  readonly configurations: Configurations
   readonly signer: Signer
   readonly note: (note: Note) => void
 }
@@ -31,13 +30,11 @@ export interface Given {
  */
 export class Proofs {
   readonly #init: ProofsInit
-  readonly #quorum: Quorum
   /** Whose signature was looked at, and whether it is theirs: a member is held to its first vote. */
   readonly #checked = new WeakMap<Tally, Map<ReplicaId, boolean>>()
 
   constructor(init: ProofsInit) {
     this.#init = init
-    this.#quorum = new Quorum(init.configuration)
   }
 
   /**
@@ -46,23 +43,24 @@ export class Proofs {
    */
   of({ slot, position, output, digest }: Given): Proof | 'open' | 'never' {
     const { tally } = slot
+    const quorum = this.#init.configurations.quorumAt(slot.slot)
     let most = 0
     for (const endorsement of tally.endorsements(position, digest)) {
       const signatures = this.#signedOf(slot, endorsement)
       const signers = signatures.map(({ replica }) => replica)
-      if (this.#quorum.isReached(signers)) {
+      if (quorum.isReached(signers)) {
         return this.#proof({ slot, position, output, digest }, { ...endorsement, signatures })
       }
       most = Math.max(most, signers.length)
     }
     const undecided = tally.missing().length + tally.unopened().length
-    return this.#quorum.isReachable(most, undecided) ? 'open' : 'never'
+    return quorum.isReachable(most, undecided) ? 'open' : 'never'
   }
 
   #proof({ slot, position, output }: Given, { digests, repeats, signatures }: Endorsement): Proof | 'never' {
     const input = slot.inputs[position]
     if (input === undefined) return 'never'
-    const { cluster, configuration } = this.#init
+    const { cluster, configurations } = this.#init
     const { client, sequence, machine, payload } = input
     return {
       cluster,
@@ -72,7 +70,7 @@ export class Proofs {
       output,
       digests,
       signatures,
-      members: configuration.members,
+      members: configurations.at(slot.slot).members,
     }
   }
 

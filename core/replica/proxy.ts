@@ -1,5 +1,5 @@
 import { encodeCanonical } from '../model/canonical.ts'
-import type { Configuration } from '../model/configuration.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { clientId, sequence } from '../model/ids.ts'
 import type { Input } from '../model/input.ts'
@@ -7,7 +7,6 @@ import { AUDIT_MACHINE, CHECKPOINT_MACHINE } from '../model/input.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Output } from '../model/output.ts'
 import type { ClockReading } from '../ports/clock.ts'
-import { Quorum } from '../model/quorum.ts'
 import type { Standing } from '../output/tally.ts'
 import { NO_VOTE } from '../output/tally.ts'
 import type { SlotUnderVote, Votes } from '../output/votes.ts'
@@ -29,7 +28,7 @@ type Asking = Pick<Submit, 'request' | 'timeoutMs' | 'proof'>
 interface ProxyInit {
   readonly self: ReplicaId
   readonly life: string
-  readonly configuration: Configuration
+  readonly configurations: Configurations
   readonly votes: Votes
   readonly proofs: Proofs
   readonly emit: (effect: Effect) => void
@@ -49,7 +48,6 @@ interface ProxyInit {
  */
 export class Proxy {
   readonly #init: ProxyInit
-  readonly #quorum: Quorum
   readonly #requests: Requests
   /** Inputs for the leader, gathered in this turn or waiting for a leader. */
   #outbox: Pending[] = []
@@ -60,7 +58,6 @@ export class Proxy {
 
   constructor(init: ProxyInit) {
     this.#init = init
-    this.#quorum = new Quorum(init.configuration)
     this.#requests = new Requests(init.queueInputsMax)
   }
 
@@ -286,12 +283,12 @@ export class Proxy {
     const standings: readonly Standing[] =
       slot === undefined || position < 0 ? this.#noStandings() : slot.tally.standings(position)
     const answered = standings.filter((standing) => standing.sign !== 'none').map((standing) => standing.replica)
-    const reason: FailReason = this.#quorum.isReached(answered) ? 'no-majority' : 'too-few-outputs'
+    const reason: FailReason = this.#init.configurations.quorum.isReached(answered) ? 'no-majority' : 'too-few-outputs'
     return { kind: 'fail', reason, slot: pending.slot, votes: toVotes(standings, waiter.arrivedMs) }
   }
 
   #noStandings(): readonly Standing[] {
-    return this.#init.configuration.members.map(({ replica }) => ({ replica, ...NO_VOTE }))
+    return this.#init.configurations.latest.members.map(({ replica }) => ({ replica, ...NO_VOTE }))
   }
 
   #forward(to: ReplicaId, inputs: readonly Input[]): void {

@@ -1,9 +1,8 @@
-import type { Configuration } from '../model/configuration.ts'
+import type { Configurations } from '../model/configurations.ts'
 import type { Digest } from '../model/digest.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Output } from '../model/output.ts'
-import { Quorum } from '../model/quorum.ts'
 import type { FreeMessage } from '../wire/message.ts'
 import type { ReadMessage, ReadQuestion } from '../wire/read.ts'
 import type { Reply, Vote } from './effects.ts'
@@ -40,7 +39,7 @@ interface Group {
 interface ReadsInit {
   readonly self: ReplicaId
   readonly life: string
-  readonly configuration: Configuration
+  readonly configurations: Configurations
   readonly send: (to: ReplicaId, message: FreeMessage) => void
   readonly reply: (request: number, reply: Reply) => void
   /** This replica's own Output, from its State as it is; none while that State is known to be wrong. */
@@ -64,7 +63,6 @@ interface ReadsInit {
  */
 export class Reads {
   readonly #init: ReadsInit
-  readonly #quorum: Quorum
   #numbers = 0
   #gathered: Pending[] = []
   readonly #pending = new Map<number, Pending>()
@@ -78,7 +76,6 @@ export class Reads {
 
   constructor(init: ReadsInit) {
     this.#init = init
-    this.#quorum = new Quorum(init.configuration)
   }
 
   get size(): number {
@@ -212,7 +209,7 @@ export class Reads {
       reads.push({ number: pending.number, machine: pending.read.machine, payload: pending.read.payload })
     }
     for (const part of split(reads)) {
-      for (const { replica } of this.#init.configuration.members) {
+      for (const { replica } of this.#init.configurations.latest.members) {
         if (replica === this.#init.self) continue
         this.#init.send(replica, { kind: 'read-request', life: this.#init.life, slot, reads: part })
       }
@@ -248,12 +245,12 @@ export class Reads {
     const { own } = pending
     if (!pending.isConfirmed || own === undefined) return
     const agreeing = [...pending.votes].filter(([, vote]) => vote.digest === own.digest).map(([replica]) => replica)
-    const { members } = this.#init.configuration
-    if (this.#quorum.isReached(agreeing)) {
+    const { members } = this.#init.configurations.latest
+    if (this.#init.configurations.quorum.isReached(agreeing)) {
       this.#pending.delete(pending.number)
       const votes = members.map(({ replica }) => toVote(replica, pending, own.digest))
       this.#init.reply(pending.read.request, { kind: 'output', slot: own.slot, output: own.output, votes })
-    } else if (!this.#quorum.isReachable(agreeing.length, members.length - pending.votes.size)) {
+    } else if (!this.#init.configurations.quorum.isReachable(agreeing.length, members.length - pending.votes.size)) {
       this.#fallBack(pending)
     }
   }

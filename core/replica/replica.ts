@@ -6,8 +6,6 @@ import type { Checkpoints } from '../checkpoint/checkpoints.ts'
 import { CHECKPOINT_POLICY } from '../checkpoint/policy.ts'
 import type { Ballot } from '../model/ballot.ts'
 import type { CheckpointInfo } from '../model/checkpoint.ts'
-import type { Configuration } from '../model/configuration.ts'
-import { isMember } from '../model/configuration.ts'
 import type { Digest } from '../model/digest.ts'
 import type { ReplicaId, Slot } from '../model/ids.ts'
 import { LIMITS } from '../model/limits.ts'
@@ -49,7 +47,6 @@ export type { ReplicaInit, ReplicaStatus } from './replica-init.ts'
  */
 export class Replica {
   readonly #self: ReplicaId
-  readonly #configuration: Configuration
   readonly #stages: Stages
   readonly #ordering: Ordering
   readonly #log: Log
@@ -75,9 +72,8 @@ export class Replica {
   }
 
   constructor(init: ReplicaInit) {
-    const { self, configuration, queueInputsMax } = init
+    const { self, queueInputsMax } = init
     this.#self = self
-    this.#configuration = configuration
     this.#queueInputsMax = queueInputsMax ?? LIMITS.queueInputsMax
     const stages = createStages(init, {
       emit: this.#emit,
@@ -196,7 +192,7 @@ export class Replica {
         this.#tick()
         return
       case 'message':
-        if (isMember(this.#configuration, event.from)) this.#message(event.from, event.message)
+        if (this.#stages.configurations.isMember(event.from)) this.#message(event.from, event.message)
         return
       case 'submit':
         this.#proxy.submit(event, this.#now)

@@ -8,7 +8,9 @@ import { Log } from '../log/log.ts'
 import type { Ballot } from '../model/ballot.ts'
 import { hashCanonical } from '../model/canonical.ts'
 import type { Certificate } from '../model/checkpoint.ts'
+import { Configurations } from '../model/configurations.ts'
 import type { ReplicaId } from '../model/ids.ts'
+import { SLOT_NONE, slotAfter } from '../model/ids.ts'
 import { votedBytes } from '../model/vote.ts'
 import { Ordering } from '../ordering/ordering.ts'
 import { Answers } from '../output/answers.ts'
@@ -37,6 +39,7 @@ interface Wiring {
 
 /** All parts of a replica, put together. None of them knows another but by what it is given here. */
 export interface Stages {
+  readonly configurations: Configurations
   readonly ordering: Ordering
   readonly log: Log
   readonly executor: Executor
@@ -54,26 +57,27 @@ export interface Stages {
 }
 
 export function createStages(init: ReplicaInit, wiring: Wiring): Stages {
-  const { self, cluster, configuration, registry, hash, signer: signing, prng, lease, queueInputsMax } = init
+  const { self, cluster, registry, hash, signer: signing, prng, lease, queueInputsMax } = init
   const { emit, send } = wiring
   const sync = new SyncWatch()
-  const ordering = new Ordering({ self, configuration, prng, lease })
+  const configurations = new Configurations([{ slotFirst: slotAfter(SLOT_NONE), configuration: init.configuration }])
+  const ordering = new Ordering({ self, configurations, prng, lease })
   const queue = new LeaderQueue(queueInputsMax)
   const log = new Log({
     self,
-    members: configuration.members.map((member) => member.replica),
+    configurations,
     memory: init.logMemory,
     slotUnsynced: () => sync.slotUnsynced,
   })
   const executor = new Executor({ state: new State(hash), registry, hash, teller: self })
   const checkpointPolicy = { ...CHECKPOINT_POLICY, ...init.checkpointPolicy }
-  const checkpoints = new Checkpoints({ self, cluster, configuration, hash, signing, policy: checkpointPolicy })
+  const checkpoints = new Checkpoints({ self, cluster, configurations, hash, signing, policy: checkpointPolicy })
   const auditPolicy = { ...AUDIT_POLICY, ...init.auditPolicy }
   const isQuarantined = init.isQuarantined ?? false
-  const audits = new Audits({ self, cluster, configuration, hash, signing, policy: auditPolicy, isQuarantined })
-  const votes = new Votes({ self, configuration, hash })
+  const audits = new Audits({ self, cluster, configurations, hash, signing, policy: auditPolicy, isQuarantined })
+  const votes = new Votes({ self, configurations, hash })
   const answers = new Answers((slot, digest) => signing.sign(votedBytes({ cluster, slot, digest })))
-  const { proxy, reads } = createDoors(init, wiring, { executor, audits, queue, votes })
+  const { proxy, reads } = createDoors(init, wiring, { configurations, executor, audits, queue, votes })
   const applier = new Applier({
     ...{ self, log, executor, checkpoints, emit },
     discardsState: init.discardsState,
@@ -88,23 +92,29 @@ export function createStages(init: ReplicaInit, wiring: Wiring): Stages {
   const outputs = new OutputTraffic({ answers, votes, proxy, send })
   const forwarding = new Forwarding(self, queue, send)
   return {
-    ...{ ordering, log, executor, checkpoints, applier, audits, answers, votes },
+    ...{ configurations, ordering, log, executor, checkpoints, applier, audits, answers, votes },
     ...{ queue, proxy, outputs, reads, sync, forwarding },
   }
 }
 
 /** What clients' requests come through. */
 function createDoors(
-  { self, cluster, life, configuration, hash, signer, queueInputsMax }: ReplicaInit,
+  { self, cluster, life, hash, signer, queueInputsMax }: ReplicaInit,
   { emit, send, note }: Wiring,
-  { executor, audits, queue, votes }: Pick<Stages, 'executor' | 'audits' | 'queue' | 'votes'>,
+  {
+    configurations,
+    executor,
+    audits,
+    queue,
+    votes,
+  }: Pick<Stages, 'configurations' | 'executor' | 'audits' | 'queue' | 'votes'>,
 ): Pick<Stages, 'proxy' | 'reads'> {
   const proxy = new Proxy({
     self,
     life,
-    configuration,
+    configurations,
     votes,
-    proofs: new Proofs({ cluster, configuration, signer, note }),
+    proofs: new Proofs({ cluster, configurations, signer, note }),
     emit,
     queueInputsMax,
     order: (inputs) => inputs.filter((input) => !queue.add(input)),
@@ -114,7 +124,7 @@ function createDoors(
   const reads = new Reads({
     self,
     life,
-    configuration,
+    configurations,
     send,
     reply: (request, reply) => {
       emit({ kind: 'reply', request, reply })

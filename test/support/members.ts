@@ -1,8 +1,9 @@
 import type { Ballot } from '../../core/model/ballot.ts'
 import type { Configuration } from '../../core/model/configuration.ts'
 import { createConfiguration } from '../../core/model/configuration.ts'
+import { Configurations } from '../../core/model/configurations.ts'
 import type { ReplicaId } from '../../core/model/ids.ts'
-import { epoch, replicaId } from '../../core/model/ids.ts'
+import { epoch, replicaId, slot } from '../../core/model/ids.ts'
 
 export const a = replicaId('a')
 export const b = replicaId('b')
@@ -20,6 +21,11 @@ export function configurationOf(...members: readonly ReplicaId[]): Configuration
     epoch(1),
     members.map((replica) => ({ replica, name: replica })),
   )
+}
+
+/** A configuration that no JOIN or QUIT changes. */
+export function always(configuration: Configuration): Configurations {
+  return new Configurations([{ slotFirst: slot(1), configuration }])
 }
 
 export function ballotOf(round: number, proposer: ReplicaId): Ballot {

@@ -5,7 +5,7 @@ import { slot } from '../../core/model/ids.ts'
 import type { OrderingEffect } from '../../core/ordering/effects.ts'
 import { Ordering } from '../../core/ordering/ordering.ts'
 import type { OrderingMessage } from '../../core/wire/ordering.ts'
-import { a, three } from './members.ts'
+import { a, always, three } from './members.ts'
 
 type ProtocolMessage = Parameters<Ordering['message']>[1]
 type Persist = Extract<OrderingEffect, { kind: 'persist' }>
@@ -33,7 +33,7 @@ export class OrderingBench {
 
   constructor({ self = a, configuration = three, seed = 1 }: BenchInit = {}) {
     this.#self = self
-    this.ordering = new Ordering({ self, configuration, prng: createPrng(seed) })
+    this.ordering = new Ordering({ self, configurations: always(configuration), prng: createPrng(seed) })
     this.ordering.recovered(slot(0))
     this.ordering.start(0)
   }

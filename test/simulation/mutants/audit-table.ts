@@ -31,8 +31,8 @@ export const AUDIT_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'core/audit/reports.ts',
-        find: 'if (!this.#quorum.isReached(agreeing)) continue',
-        replace: 'if (reports.length < this.#quorum.size) continue',
+        find: 'if (!quorum.isReached(agreeing)) continue',
+        replace: 'if (reports.length < quorum.size) continue',
       },
     ],
     replicas: 3,

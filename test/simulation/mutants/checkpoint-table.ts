@@ -48,7 +48,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'core/checkpoint/attestations.ts',
-        find: 'if (!this.#quorum.isReached(agreeing.map(({ replica }) => replica))) continue',
+        find: 'if (!this.#init.configurations.quorumAt(slot).isReached(agreeing.map(({ replica }) => replica))) continue',
         replace: '',
       },
     ],
@@ -113,8 +113,8 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'core/checkpoint/attestations.ts',
-        find: 'return this.#quorum.isReached(signers.map(({ replica }) => replica))',
-        replace: 'return 2 * signers.length > this.#init.configuration.members.length',
+        find: 'return configurations.quorumAt(slot).isReached(signers.map(({ replica }) => replica))',
+        replace: 'return 2 * signers.length > configurations.at(slot).members.length',
       },
     ],
     replicas: 3,

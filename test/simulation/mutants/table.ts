@@ -28,7 +28,7 @@ export interface Mutant {
 const LET_STRANGERS_IN: readonly Edit[] = [
   {
     file: 'core/replica/replica.ts',
-    find: 'if (isMember(this.#configuration, event.from)) this.#message(event.from, event.message)',
+    find: 'if (this.#stages.configurations.isMember(event.from)) this.#message(event.from, event.message)',
     replace: 'this.#message(event.from, event.message)',
   },
   {
@@ -239,7 +239,7 @@ const CORE_MUTANTS: readonly Mutant[] = [
       ...LET_STRANGERS_IN,
       {
         file: 'core/ordering/ordering.ts',
-        find: 'if (isMember(this.#configuration, from)) this.#receive(from, message)',
+        find: 'if (this.#configurations.isMember(from)) this.#receive(from, message)',
         replace: 'this.#receive(from, message)',
       },
     ],
@@ -413,7 +413,7 @@ const CORE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'core/ordering/leadership.ts',
-        find: 'if (!this.#init.quorum.isReached(heard)) return false',
+        find: 'if (!this.#init.configurations.quorum.isReached(heard)) return false',
         replace: 'void heard',
       },
     ],

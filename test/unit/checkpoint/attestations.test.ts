@@ -3,14 +3,14 @@ import { Attestations } from '../../../core/checkpoint/attestations.ts'
 import type { Digest } from '../../../core/model/digest.ts'
 import type { ReplicaId } from '../../../core/model/ids.ts'
 import { clusterId, slot } from '../../../core/model/ids.ts'
-import { a, b, c, five, stranger, three } from '../../support/members.ts'
+import { a, always, b, c, five, stranger, three } from '../../support/members.ts'
 import { testSigner } from '../../support/memory-disk.ts'
 import { certificateOf, cluster, rootOf, signature } from './parts.ts'
 
 const right = rootOf('right')
 const wrong = rootOf('wrong')
 const create = (configuration = three): Attestations =>
-  new Attestations({ self: a, cluster, configuration, signing: testSigner(a) })
+  new Attestations({ self: a, cluster, configurations: always(configuration), signing: testSigner(a) })
 const hear = (attestations: Attestations, from: ReplicaId, number: number, root: Digest = right): boolean =>
   attestations.heard(from, { slot: slot(number), root, signature: signature(from, number, root) })
 
@@ -83,7 +83,7 @@ describe('a certificate from elsewhere', () => {
     const elsewhere = new Attestations({
       self: a,
       cluster: clusterId('other'),
-      configuration: three,
+      configurations: always(three),
       signing: testSigner(a),
     })
     expect([

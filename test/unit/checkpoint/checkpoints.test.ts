@@ -8,14 +8,21 @@ import type { Digest } from '../../../core/model/digest.ts'
 import type { ReplicaId } from '../../../core/model/ids.ts'
 import { slot } from '../../../core/model/ids.ts'
 import type { CheckpointMessage } from '../../../core/wire/checkpoint.ts'
-import { a, b, c, configurationOf, three } from '../../support/members.ts'
+import { a, always, b, c, configurationOf, three } from '../../support/members.ts'
 import { MemoryCheckpoints, testSigner } from '../../support/memory-disk.ts'
 import { certificateOf, cluster, infoOf, rootOf, signature, stateOf, told, toldTo } from './parts.ts'
 
 const state = stateOf({ key: 'value' })
 const policy = { ...CHECKPOINT_POLICY, slotsMax: 3, tailSlots: 0 }
 function create(configuration: Configuration = three): Checkpoints {
-  return new Checkpoints({ self: a, cluster, configuration, hash: sha256, signing: testSigner(a), policy })
+  return new Checkpoints({
+    self: a,
+    cluster,
+    configurations: always(configuration),
+    hash: sha256,
+    signing: testSigner(a),
+    policy,
+  })
 }
 function started(configuration?: Configuration): Checkpoints {
   const checkpoints = create(configuration)

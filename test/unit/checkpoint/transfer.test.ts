@@ -9,7 +9,7 @@ import { slot } from '../../../core/model/ids.ts'
 import type { FrozenState } from '../../../core/state/frozen-state.ts'
 import type { State } from '../../../core/state/state.ts'
 import type { CheckpointMessage } from '../../../core/wire/checkpoint.ts'
-import { a, b, c, stranger, three } from '../../support/members.ts'
+import { a, always, b, c, stranger, three } from '../../support/members.ts'
 import { MemoryCheckpoints, testSigner } from '../../support/memory-disk.ts'
 import { certificateOf, cluster, infoOf, rootOf, stateOf, told, toldTo } from './parts.ts'
 
@@ -29,9 +29,9 @@ class Bench {
   nowMs = 0
 
   constructor() {
-    const attestations = new Attestations({ self: a, cluster, configuration: three, signing: testSigner(a) })
+    const attestations = new Attestations({ self: a, cluster, configurations: always(three), signing: testSigner(a) })
     this.transfer = new Transfer({
-      others: [b, c],
+      others: () => [b, c],
       hash: sha256,
       isValid: (certificate) => attestations.isValid(certificate),
       emit: (effect) => {
@@ -376,7 +376,7 @@ describe('a transfer that is not needed any more', () => {
 it('in a cluster of one asks nobody and waits', () => {
   const effects: CheckpointEffect[] = []
   const transfer = new Transfer({
-    others: [],
+    others: () => [],
     hash: sha256,
     isValid: () => true,
     emit: (effect) => {

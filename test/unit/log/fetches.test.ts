@@ -5,7 +5,7 @@ import { b, c, d } from '../../support/members.ts'
 
 /** Fetches of a replica that is to come so far, and what it asks for, as "member from-to". */
 function behind(target: number, source = b, others = [b, c]) {
-  const fetches = new Fetches(others)
+  const fetches = new Fetches(() => others)
   fetches.target(slot(target), source)
   const due = (nowMs: number, takesAhead = true): string[] =>
     fetches.due(nowMs, takesAhead).map(({ to, slotFrom, slotTo }) => `${to} ${slotFrom}-${slotTo}`)

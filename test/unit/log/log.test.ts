@@ -10,10 +10,10 @@ import type { LogEffect } from '../../../core/log/log.ts'
 import { Log } from '../../../core/log/log.ts'
 import type { DecidedEntry, LogMessage } from '../../../core/wire/log.ts'
 import { valueOf } from '../../support/inputs.ts'
-import { a, b, ballotOf, c, stranger } from '../../support/members.ts'
+import { a, always, b, ballotOf, c, configurationOf, stranger } from '../../support/members.ts'
 
 const ballot = ballotOf(1, a)
-const create = (): Log => new Log({ self: a, members: [a, b, c] })
+const create = (): Log => new Log({ self: a, configurations: always(configurationOf(a, b, c)) })
 const choose = (log: Log, number: number, text = `v${number}`): readonly LogEffect[] =>
   log.chosen(slot(number), { ballot, value: valueOf(text) })
 const decided = (number: number, text = `v${number}`): LogEffect => ({
@@ -119,7 +119,7 @@ describe('a replica that is behind', () => {
 
   it('never asks itself, and asks nobody in a cluster of one', () => {
     expect(asked(create().behind(slot(9), a, 0))).toEqual([[b, 1, 9]])
-    expect(new Log({ self: a, members: [a] }).behind(slot(9), a, 0)).toEqual([])
+    expect(new Log({ self: a, configurations: always(configurationOf(a)) }).behind(slot(9), a, 0)).toEqual([])
   })
 
   it('does not ask again at every hint for what was asked for', () => {
@@ -404,7 +404,7 @@ describe('a jump', () => {
 describe('batches that are not in memory any more', () => {
   const memory = { bytesMax: 0, slotsMin: 2 }
   const small = (slotUnsynced: () => Slot | undefined = () => undefined): Log => {
-    const log = new Log({ self: a, members: [a, b, c], memory, slotUnsynced })
+    const log = new Log({ self: a, configurations: always(configurationOf(a, b, c)), memory, slotUnsynced })
     for (const number of [1, 2, 3, 4]) choose(log, number)
     return log
   }

@@ -8,11 +8,11 @@ import { LIMITS } from '../../../core/model/limits.ts'
 import { Acceptor } from '../../../core/ordering/acceptor.ts'
 import type { OrderingEffect } from '../../../core/ordering/effects.ts'
 import { valueOf } from '../../support/inputs.ts'
-import { a, b, ballotOf, c } from '../../support/members.ts'
+import { a, always, b, ballotOf, c, three } from '../../support/members.ts'
 
 class Bench {
   effects: OrderingEffect[] = []
-  readonly acceptor = new Acceptor([a, b, c], (effect) => this.effects.push(effect))
+  readonly acceptor = new Acceptor(always(three), (effect) => this.effects.push(effect))
 
   prepare(from: ReplicaId, ballot: Ballot, slotDecided = 0): boolean {
     this.effects = []

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { Ballot } from '../../../core/model/ballot.ts'
 import { slot } from '../../../core/model/ids.ts'
-import { Quorum } from '../../../core/model/quorum.ts'
 import type { OrderingEffect } from '../../../core/ordering/effects.ts'
 import { Leadership } from '../../../core/ordering/leadership.ts'
 import { ORDERING_TIMING } from '../../../core/ordering/timing.ts'
-import { a, b, ballotOf, c, d, five, three } from '../../support/members.ts'
+import { a, always, b, ballotOf, c, d, five, three } from '../../support/members.ts'
 import { OrderingBench } from '../../support/ordering-bench.ts'
 
 const ballot = ballotOf(3, a)
@@ -19,8 +18,7 @@ class Bench {
     const configuration = init.configuration ?? three
     this.leadership = new Leadership({
       self: a,
-      members: configuration.members.map((member) => member.replica),
-      quorum: new Quorum(configuration),
+      configurations: always(configuration),
       emit: (effect) => this.effects.push(effect),
       lease: init.clockBoundMs === undefined ? undefined : { clockBoundMs: init.clockBoundMs },
     })

@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest'
 import type { Ballot } from '../../../core/model/ballot.ts'
 import { slot } from '../../../core/model/ids.ts'
 import { LIMITS } from '../../../core/model/limits.ts'
-import { Quorum } from '../../../core/model/quorum.ts'
 import { Acceptor } from '../../../core/ordering/acceptor.ts'
 import type { OrderingEffect } from '../../../core/ordering/effects.ts'
 import { Learner } from '../../../core/ordering/learner.ts'
 import { valueOf } from '../../support/inputs.ts'
-import { a, b, ballotOf, c, d, e, five, stranger, three } from '../../support/members.ts'
+import { a, always, b, ballotOf, c, d, e, five, stranger, three } from '../../support/members.ts'
 
 class Bench {
   readonly learned: OrderingEffect[] = []
@@ -15,12 +14,10 @@ class Bench {
   readonly learner: Learner
 
   constructor(configuration = three) {
-    this.acceptor = new Acceptor(
-      configuration.members.map((member) => member.replica),
-      () => undefined,
-    )
+    const configurations = always(configuration)
+    this.acceptor = new Acceptor(configurations, () => undefined)
     this.learner = new Learner({
-      quorum: new Quorum(configuration),
+      configurations,
       acceptor: this.acceptor,
       emit: (effect) => this.learned.push(effect),
     })

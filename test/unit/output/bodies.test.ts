@@ -8,7 +8,7 @@ import { Answers } from '../../../core/output/answers.ts'
 import { Votes } from '../../../core/output/votes.ts'
 import type { OutputMessage } from '../../../core/wire/output.ts'
 import { askers, outputDigest, slotDigest, voteSignature } from '../../support/digests.ts'
-import { a, b, ballotOf, three } from '../../support/members.ts'
+import { a, always, b, ballotOf, three } from '../../support/members.ts'
 
 const OUTPUTS = 12
 const OUTPUT_BYTES = 1_500_000
@@ -16,7 +16,7 @@ const OUTPUT_BYTES = 1_500_000
 /** A proxy and a member that differs from it, and all they say to each other about one slot of large Outputs. */
 function fetched(): { readonly verdict: string | undefined; readonly outputsSent: number } {
   const [votes, answers] = [
-    new Votes({ self: a, configuration: three, hash: sha256 }),
+    new Votes({ self: a, configurations: always(three), hash: sha256 }),
     new Answers((number, digest) => voteSignature(b, number, digest)),
   ]
   const right = Array.from({ length: OUTPUTS }, (_, index) => accepted(`${index}`.padEnd(OUTPUT_BYTES, 'x')))

@@ -8,7 +8,7 @@ import type { Output } from '../../../core/model/output.ts'
 import { accepted } from '../../../core/model/output.ts'
 import { Votes } from '../../../core/output/votes.ts'
 import { askers, outputDigest, slotDigest, voteSignature } from '../../support/digests.ts'
-import { a, b, ballotOf, c, three } from '../../support/members.ts'
+import { a, always, b, ballotOf, c, three } from '../../support/members.ts'
 
 const right = accepted('right')
 const wrong = accepted('wrong')
@@ -22,7 +22,7 @@ const body = (number: number, outputs: readonly Output[], init: { first?: number
   }) as const
 
 class Bench {
-  readonly votes = new Votes({ self: a, configuration: three, hash: sha256 })
+  readonly votes = new Votes({ self: a, configurations: always(three), hash: sha256 })
 
   execute(
     number: number,

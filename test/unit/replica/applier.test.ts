@@ -10,7 +10,7 @@ import { Applier } from '../../../core/replica/applier.ts'
 import type { Effect } from '../../../core/replica/effects.ts'
 import { State } from '../../../core/state/state.ts'
 import { batchOf, inputOf } from '../../support/inputs.ts'
-import { a, b, ballotOf, c, three } from '../../support/members.ts'
+import { a, always, b, ballotOf, configurationOf, three } from '../../support/members.ts'
 import { testSigner } from '../../support/memory-disk.ts'
 
 const batch = (number: number): Uint8Array =>
@@ -20,7 +20,7 @@ const batch = (number: number): Uint8Array =>
 class Bench {
   readonly effects: Effect[] = []
   readonly executed: number[] = []
-  readonly log = new Log({ self: a, members: [a, b, c], memory: { bytesMax: 0, slotsMin: 2 } })
+  readonly log = new Log({ self: a, configurations: always(three), memory: { bytesMax: 0, slotsMin: 2 } })
   readonly executor = new Executor({
     state: new State(sha256),
     registry: createRegistry(builtInMachines),
@@ -30,7 +30,7 @@ class Bench {
   readonly checkpoints = new Checkpoints({
     self: a,
     cluster: clusterId('1a'.repeat(16)),
-    configuration: three,
+    configurations: always(three),
     hash: sha256,
     signing: testSigner(a),
     policy: { ...CHECKPOINT_POLICY, slotsMax: 3 },
@@ -136,7 +136,7 @@ describe('decided slots', () => {
 
   it('are many in one turn at most, so that a turn stays short', () => {
     const bench = new Bench()
-    const log = new Log({ self: a, members: [a] })
+    const log = new Log({ self: a, configurations: always(configurationOf(a)) })
     const applier = new Applier({
       self: a,
       log,
