@@ -24,6 +24,8 @@ const ASK_FIRST_MS = 200
 const WANT_AGAIN_MS = 3_000
 /** Unit: ms. So long one that deviates waits to be looked at before it may be started anew. */
 const INSPECTED_MS_MAX = 2_000
+/** Unit: ms. Nobody started it anew, perhaps because a majority would have been missing meanwhile: it asks again. */
+const REPAIR_AGAIN_MS = 5_000
 
 interface AuditsInit {
   readonly self: ReplicaId
@@ -67,8 +69,8 @@ export class Audits {
   #next: Scrub | undefined
   readonly #inspections: Inspection[] = []
   #quarantined: boolean
-  /** This replica deviates at that AUDIT, and was not yet told to be started anew. */
-  #deviates: { readonly slot: Slot; readonly sinceMs: number } | undefined
+  /** This replica deviates at that AUDIT; when it asks, or asks again, to be started anew. */
+  #deviates: { readonly slot: Slot; readonly repairMs: number } | undefined
   #isDisabled = false
   #started = false
   /** Ordered time of the AUDITs executed here. Unit: ms since 1970. */
@@ -184,7 +186,7 @@ export class Audits {
     for (const inspection of this.#inspections) inspection.tick(nowMs)
     this.#dropInspections()
     this.#askMissing()
-    if (this.#deviates !== undefined && nowMs - this.#deviates.sinceMs > INSPECTED_MS_MAX) this.#wantRepair()
+    if (this.#deviates !== undefined && nowMs > this.#deviates.repairMs) this.#wantRepair()
     return this.#take()
   }
 
@@ -292,7 +294,7 @@ export class Audits {
       this.#emit({ kind: 'audit-note', note: { kind: 'verified', slot } })
     } else if (deviating.includes(self) && this.#deviates === undefined) {
       this.#quarantined = true
-      this.#deviates = { slot, sinceMs: this.#nowMs }
+      this.#deviates = { slot, repairMs: this.#nowMs + INSPECTED_MS_MAX }
       this.#emit({ kind: 'audit-note', note: { kind: 'quarantined', slot, own, majority } })
     }
   }
@@ -300,8 +302,7 @@ export class Audits {
   #wantRepair(): void {
     if (this.#deviates === undefined) return
     const { slot } = this.#deviates
-    // Should nobody start it anew, it asks again.
-    this.#deviates = { slot, sinceMs: this.#nowMs + 10 * INSPECTED_MS_MAX }
+    this.#deviates = { slot, repairMs: this.#nowMs + REPAIR_AGAIN_MS }
     this.#emit({ kind: 'audit-note', note: { kind: 'repair-wanted', slot } })
   }
 

@@ -203,6 +203,16 @@ describe('a replica whose memory rotted', () => {
     expect([cluster.isQuarantined(victim), cluster.told('verified', victim).length]).toEqual([false, 1])
   })
 
+  it('that nobody starts anew asks again soon: its repair may have had to wait for a majority', () => {
+    const { cluster, victim } = rotten()
+    const before = cluster.told('repair-wanted', victim).length
+    cluster.lan.pass(6_000)
+    const soon = cluster.told('repair-wanted', victim).length
+    expect(soon).toBeGreaterThan(before)
+    cluster.lan.pass(6_000)
+    expect(cluster.told('repair-wanted', victim).length).toBeGreaterThan(soon)
+  })
+
   it('that rots again before it is verified stays in quarantine, and wants another repair', () => {
     const { cluster, victim } = rotten()
     cluster.lan.restart(victim, { isQuarantined: true })
