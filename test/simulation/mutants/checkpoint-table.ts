@@ -162,7 +162,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
       },
     ],
     replicas: 3,
-    caughtWithinSeeds: 500,
+    caughtWithinSeeds: 2_000,
     scenario: 'left-behind',
   },
   {
