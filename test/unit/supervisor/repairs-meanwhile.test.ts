@@ -4,31 +4,7 @@ import { IncidentFiles } from '../../../core/supervisor/incident-files.ts'
 import { Incidents } from '../../../core/supervisor/incidents.ts'
 import { Repairs } from '../../../core/supervisor/repairs.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
-import { NAMES, QUICK, Ward } from './ward.ts'
-
-/** Long enough that whatever was about to happen has happened: the ladder looks every 5 ms. */
-const SETTLED_MS = 150
-
-async function stays(ward: Ward, name: string, lives: number): Promise<void> {
-  const untilMs = performance.now() + SETTLED_MS
-  while (performance.now() < untilMs) {
-    expect(ward.lives(name)).toBe(lives)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
-
-function refuseCheckpoint(ward: Ward): boolean {
-  for (const name of NAMES) {
-    for (const message of ward.process(name).heard) {
-      if (message.kind !== 'requests') continue
-      const asked = message.requests.find(({ kind }) => kind === 'checkpoint')
-      if (asked === undefined) continue
-      ward.process(name).say({ kind: 'replies', replies: [{ request: asked.request, reply: { kind: 'busy' } }] })
-      return true
-    }
-  }
-  return false
-}
+import { QUICK, Ward } from './ward.ts'
 
 describe('a replica that is verified', () => {
   it('while a checkpoint is ordered for it is left alone', async () => {
@@ -38,19 +14,11 @@ describe('a replica that is verified', () => {
     await ward.restarted('b', 2)
     ward.quarantined('b')
     ward.wantsRepair('b')
-    const isAsked = (): boolean =>
-      NAMES.some((name) =>
-        ward
-          .process(name)
-          .heard.some(
-            (message) => message.kind === 'requests' && message.requests.some(({ kind }) => kind === 'checkpoint'),
-          ),
-      )
-    await expect.poll(isAsked).toBe(true)
+    await expect.poll(() => ward.checkpointAsked()).toBeDefined()
     ward.verified('b')
     expect(await ward.newest()).toMatchObject({ state: 'repaired', rung: 'restart' })
-    expect(refuseCheckpoint(ward)).toBe(true)
-    await stays(ward, 'b', 2)
+    ward.refuseCheckpoint()
+    await ward.stays('b', 2)
     expect((await ward.kinds()).at(-1)).toBe('verified')
   })
 
@@ -102,7 +70,7 @@ describe('what is told while the cluster stops', () => {
     await ward.up()
     expect(ward.process('b').orders.isQuarantined).toBe(true)
     // It has not asked for it in this life.
-    await stays(ward, 'b', 2)
+    await ward.stays('b', 2)
     ward.wantsRepair('b')
     await ward.restarted('b', 3)
   })

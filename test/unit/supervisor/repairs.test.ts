@@ -6,42 +6,14 @@ import { clusterId, slot } from '../../../core/model/ids.ts'
 import type { Note } from '../../../core/replica/effects.ts'
 import { clusterFolder } from '../../../core/supervisor/cluster-file.ts'
 import { REPAIR_TIMING } from '../../../core/supervisor/repairs.ts'
-import { NAMES, Ward } from './ward.ts'
+import { Ward } from './ward.ts'
 
 const RESTARTED = { isQuarantined: true, discardsState: false }
 const TRANSFERRED = { isQuarantined: true, discardsState: true }
 
-/** Long enough that whatever was about to happen has happened: the ladder looks every 5 ms. */
-const SETTLED_MS = 150
-
-async function stays(ward: Ward, name: string, lives: number): Promise<void> {
-  const untilMs = performance.now() + SETTLED_MS
-  while (performance.now() < untilMs) {
-    expect(ward.lives(name)).toBe(lives)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
-
 function checkpoint(at: number): CheckpointReport {
   const facts = { timeMs: at, root: '', keys: 1, stateBytes: 1, fileBytes: 1, durationMs: 1 }
   return { slot: at, ...facts, isStable: true }
-}
-
-/** Of which replica, and by which number, the host asked for a checkpoint. */
-function checkpointAsked(ward: Ward): { readonly name: string; readonly request: number } | undefined {
-  return NAMES.flatMap((name) => {
-    const requests = ward
-      .process(name)
-      .heard.flatMap((message) => (message.kind === 'requests' ? message.requests : []))
-    return requests.filter(({ kind }) => kind === 'checkpoint').map(({ request }) => ({ name, request }))
-  })[0]
-}
-
-function refuseCheckpoint(ward: Ward): void {
-  const asked = checkpointAsked(ward)
-  if (asked === undefined) throw new Error('no checkpoint was asked for')
-  const { name, request } = asked
-  ward.process(name).say({ kind: 'replies', replies: [{ request, reply: { kind: 'busy' } }] })
 }
 
 function received(ward: Ward, name: string, at: number): void {
@@ -62,7 +34,7 @@ describe('a replica that deviates', () => {
     expect(await ward.health()).toBe(
       'attention: b is in quarantine until an AUDIT verified it. No failure is survivable now. Leader: a.',
     )
-    await stays(ward, 'b', 1)
+    await ward.stays('b', 1)
     ward.wantsRepair('b')
     expect(await ward.restarted('b', 2)).toEqual(RESTARTED)
     expect((await ward.host.view()).incidentsOpen).toBe(1)
@@ -110,7 +82,7 @@ describe('a replica that deviates', () => {
     expect(await ward.kinds()).toEqual([
       ...['found', 'quarantined', 'restarted', 'quarantined', 'transferring', 'quarantined', 'stopped'],
     ])
-    await stays(ward, 'b', 3)
+    await ward.stays('b', 3)
     expect(ward.host.launcher.alive('b')).toEqual([])
     const view = await ward.host.view()
     const b = view.replicas.find(({ name }) => name === 'b')
@@ -157,7 +129,7 @@ describe('a replica that deviates', () => {
     // What is told once more of the old one is no news.
     ward.audited('c', 40, { wrong: ['b'] })
     expect(await ward.newest()).toMatchObject({ number: 1, state: 'repaired', rung: null })
-    await stays(ward, 'b', 1)
+    await ward.stays('b', 1)
   })
 
   it('three times in ten minutes is stopped at once the next time', async () => {
@@ -181,9 +153,9 @@ describe('a replica that deviates', () => {
     ward.wantsRepair('b')
     await ward.restarted('b', 2)
     ward.wantsRepair('b')
-    await expect.poll(() => checkpointAsked(ward)).toBeDefined()
+    await expect.poll(() => ward.checkpointAsked()).toBeDefined()
     expect([ward.lives('b'), (await ward.newest()).rung]).toEqual([2, 'restart'])
-    refuseCheckpoint(ward)
+    ward.refuseCheckpoint()
     expect(await ward.restarted('b', 3)).toEqual(TRANSFERRED)
     // Once what it received is a stable checkpoint, and not before, a crash does not make it receive it again.
     received(ward, 'b', 44)
@@ -207,11 +179,11 @@ describe('a replica that deviates', () => {
     ward.wantsRepair('b')
     await ward.restarted('b', 2)
     ward.wantsRepair('b')
-    await expect.poll(() => checkpointAsked(ward)).toBeDefined()
+    await expect.poll(() => ward.checkpointAsked()).toBeDefined()
     ward.report('c', { isStateMissing: true })
-    refuseCheckpoint(ward)
+    ward.refuseCheckpoint()
     await expect.poll(() => ward.kinds()).toContain('waits')
-    await stays(ward, 'b', 2)
+    await ward.stays('b', 2)
     ward.report('a', { checkpoints: [checkpoint(20)] })
     ward.report('c')
     expect(await ward.restarted('b', 3)).toEqual(TRANSFERRED)
@@ -223,9 +195,9 @@ describe('a replica that deviates', () => {
     ward.wantsRepair('b')
     await ward.restarted('b', 2)
     ward.wantsRepair('b')
-    await expect.poll(() => checkpointAsked(ward)).toBeDefined()
+    await expect.poll(() => ward.checkpointAsked()).toBeDefined()
     await ward.host.ask('cluster.start', { cluster: ward.cluster })
-    refuseCheckpoint(ward)
+    ward.refuseCheckpoint()
     expect(await ward.restarted('b', 3)).toEqual(TRANSFERRED)
   })
 
@@ -237,7 +209,7 @@ describe('a replica that deviates', () => {
     await expect.poll(() => ward.kinds()).toContain('waits')
     await ward.host.ask('replica.stop', { cluster: ward.cluster, replica: 'b' })
     ward.report('c')
-    await stays(ward, 'b', 1)
+    await ward.stays('b', 1)
     ward.report('c', { isStateMissing: true })
     await ward.host.ask('replica.start', { cluster: ward.cluster, replica: 'b' })
     expect(await ward.restarted('b', 2)).toEqual(RESTARTED)
@@ -261,7 +233,7 @@ describe('the majority', () => {
     ward.quarantined('b')
     ward.wantsRepair('b')
     await expect.poll(() => ward.kinds()).toEqual(['found', 'quarantined', 'waits'])
-    await stays(ward, 'b', 1)
+    await ward.stays('b', 1)
     expect((await ward.newest()).summary).toContain('its repair waits until enough others are well')
     expect(await ward.health()).toContain('danger: No majority: the Outputs of 1 of 3 replicas count, 2 are needed; b')
     await ward.host.ask('replica.start', { cluster: ward.cluster, replica: 'c' })
@@ -282,7 +254,7 @@ describe('the majority', () => {
     ward.quarantined('b')
     ward.wantsRepair('b')
     await expect.poll(() => ward.kinds()).toContain('waits')
-    await stays(ward, 'b', 1)
+    await ward.stays('b', 1)
   })
 
   it('that an AUDIT did not find makes nobody be touched, and is told with what each says', async () => {
@@ -290,7 +262,7 @@ describe('the majority', () => {
     ward.audited('a', 40, { wrong: ['a', 'b', 'c'] })
     ward.audited('b', 40, { wrong: ['a', 'b', 'c'] })
     ward.audited('a', 41, { wrong: ['a', 'b', 'c'] })
-    for (const name of ['a', 'b', 'c']) await stays(ward, name, 1)
+    for (const name of ['a', 'b', 'c']) await ward.stays(name, 1)
     expect(await ward.incidents()).toEqual([])
     const told = (await ward.notes()).filter((note) => note.includes('no majority'))
     expect(told).toHaveLength(1)
@@ -360,7 +332,7 @@ describe('an incident', () => {
     first.wantsRepair('b')
     await expect.poll(async () => (await first.newest()).state).toBe('given-up')
     const second = await first.reopened()
-    await stays(second, 'a', 1)
+    await second.stays('a', 1)
     expect(second.lives('b')).toBe(0)
     const b = (await second.host.view()).replicas.find(({ name }) => name === 'b')
     expect([b?.process, b?.problem?.code]).toEqual(['failed', 'AUDIT_FAILED'])

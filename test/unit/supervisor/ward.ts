@@ -22,6 +22,9 @@ export const QUICK: RepairTiming = {
   lookMs: 5,
 }
 
+/** Unit: ms. Long enough that whatever was about to happen has happened: the ladder looks every 5 ms. */
+const SETTLED_MS = 150
+
 const digestOf = (text: string): Digest => sha256(new TextEncoder().encode(text))
 const RIGHT = digestOf('right')
 const WRONG = digestOf('wrong')
@@ -41,6 +44,32 @@ export class Ward {
     const ward = new Ward(host, cluster)
     await ward.up()
     return ward
+  }
+
+  /** It is in this life of its process, and stays in it. */
+  async stays(name: string, lives: number): Promise<void> {
+    const untilMs = performance.now() + SETTLED_MS
+    while (performance.now() < untilMs) {
+      expect(this.lives(name)).toBe(lives)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+
+  /** Of which replica, and by which number, the host asked for a checkpoint. */
+  checkpointAsked(): { readonly name: string; readonly request: number } | undefined {
+    return NAMES.flatMap((name) => {
+      const requests = this.process(name).heard.flatMap((message) =>
+        message.kind === 'requests' ? message.requests : [],
+      )
+      return requests.filter(({ kind }) => kind === 'checkpoint').map(({ request }) => ({ name, request }))
+    })[0]
+  }
+
+  refuseCheckpoint(): void {
+    const asked = this.checkpointAsked()
+    if (asked === undefined) throw new Error('no checkpoint was asked for')
+    const { name, request } = asked
+    this.process(name).say({ kind: 'replies', replies: [{ request, reply: { kind: 'busy' } }] })
   }
 
   /** The same data folder, with another life of the host. */
